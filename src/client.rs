@@ -1,6 +1,6 @@
-//! The client: typed calls to a server, and the shell that people and scripts use them through.
+//! The client: an API for FTP servers, and the shell for users and scripts.
 //!
-//! A program that only wants files needs [`Connection`] alone:
+//! A program that only transfers files needs only [`Connection`]:
 //!
 //! ```no_run
 //! use mt_ftp::client::{Connection, Settings};
@@ -18,16 +18,16 @@
 //! # }
 //! ```
 //!
-//! The rooms, from the bottom up; each uses only those before it:
+//! The modules, from the lowest layer up; each uses only those before it:
 //!
-//! | rooms | what they hold |
+//! | modules | content |
 //! |---|---|
-//! | `pin`, `error`, `name`, `url`, `netrc`, `options`, `state_dir` | what fails, and what is typed, configured or kept |
-//! | `signals`, `output` | Ctrl-C and the programs that share the terminal; messages, progress, JSON |
-//! | `tls` | which certificates are accepted |
+//! | `pin`, `error`, `name`, `url`, `netrc`, `options`, `state_dir` | errors, names, addresses, options and files of settings |
+//! | `signals`, `output` | Ctrl-C and other signals; messages, progress, JSON |
+//! | `tls` | TLS, and the verification of certificates |
 //! | `connection` | the control connection ([`Connection`]), its commands and its data connections |
-//! | `remote_listing`, `local` | names and entries at the server; files and partial files here |
-//! | `transfer` | [`IncomingTransfer`] and [`OutgoingTransfer`], retries, and transfers side by side |
+//! | `remote_listing`, `local` | remote directory listings; local files and partial files |
+//! | `transfer` | [`IncomingTransfer`] and [`OutgoingTransfer`], retries, and parallel transfers |
 //! | `editor`, `shell`, `man_page` | the line editor; the user's session and its commands ([`Shell`]) |
 
 mod connection;
@@ -55,6 +55,6 @@ pub use error::{Error, ErrorClass, TlsFailure};
 pub use pin::Pin;
 pub use shell::Shell;
 pub use signals::Interrupt;
-pub use tls::{Encryption, Person, TlsClient, TlsOptions};
+pub use tls::{Encryption, TlsClient, TlsOptions, TrustPrompt};
 pub use transfer::{IncomingTransfer, OutgoingTransfer};
 pub use url::{BadAddress, Endpoint, Place, Url};

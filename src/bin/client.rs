@@ -1,4 +1,4 @@
-//! `ftp_client`: argv, signals and the exit status. All else is [`mt_ftp::client`].
+//! `ftp_client`: the command line, signals and the exit status. Everything else is in [`mt_ftp::client`].
 
 use mt_ftp::args::{Outcome, Usage};
 use mt_ftp::client::options::{Options, PROGRAM};
@@ -32,7 +32,7 @@ fn run(options: Options) -> ExitCode {
     }
 }
 
-/// Takes the signals before there is a second thread, which they could otherwise end.
+/// Blocks the signals before other threads start, so that only the signal thread receives them.
 fn watch(interrupt: &Interrupt) -> io::Result<()> {
     let signals = Signals::block(&[
         Signal::Interrupt,
@@ -44,13 +44,13 @@ fn watch(interrupt: &Interrupt) -> io::Result<()> {
     interrupt.watch(signals, |signal| process::exit(status(signal)))
 }
 
-/// As a shell reports a program that the signal ended.
+/// Returns the exit status that a shell reports for a program that the signal ended.
 fn status(signal: Signal) -> i32 {
     match signal {
         Signal::Hangup => 129,
         Signal::Interrupt => 130,
         Signal::Terminate => 143,
-        // These end nothing.
+        // These do not end the program.
         Signal::Resize | Signal::Continue => 0,
     }
 }
@@ -63,7 +63,7 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn wrong(usage: &Usage) -> ExitCode {
-    fail(&format!("{usage}\n{}", PROGRAM.usage_line()), 2)
+    fail(&format!("error: {usage}\n{}", PROGRAM.usage_line()), 2)
 }
 
 fn fail(text: &str, status: u8) -> ExitCode {

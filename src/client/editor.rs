@@ -14,7 +14,7 @@ mod terminal;
 
 pub(super) use history::History;
 pub(super) use state::Completion;
-pub(super) use terminal::{Reader, Told, is_capable, read_answer, read_secret};
+pub(super) use terminal::{Answer, Reader, is_capable, read_answer, read_secret};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Every way a command of the client can fail: what is said of it and which exit status it gives.
+//! The errors of the client, with their messages and exit statuses.
 
 mod tls;
 
@@ -19,28 +19,28 @@ use std::time::Duration;
 pub enum ErrorClass {
     /// The reader of standard output has closed it.
     OutputClosed,
-    /// The command was written wrongly.
+    /// The command is invalid.
     Usage,
-    /// This side failed: a local file, a local name, a program.
+    /// A local file, name or program failed.
     Local,
-    /// The server refused the command for good.
+    /// The server refused the command permanently.
     Remote,
-    /// The transfer broke off, or the server refused it for the moment.
+    /// The transfer was interrupted, or the server refused it temporarily.
     Transfer,
-    /// No connection could be made, or it was lost.
+    /// The client could not connect, or the connection was lost.
     Connection,
     /// The server refused the login.
     Login,
-    /// The connection is not protected by TLS as it has to be.
+    /// The connection is not protected by TLS as required.
     Tls,
-    /// The login was not attempted: there is no password, or it would not be safe to send it.
+    /// The login was not attempted, because there is no password or sending it would not be safe.
     Credentials,
     /// Ctrl-C.
     Interrupted,
 }
 
 impl ErrorClass {
-    /// Returns the exit status of a program that ends with such a failure.
+    /// Returns the exit status of the client after such a failure.
     pub fn status(self) -> u8 {
         match self {
             ErrorClass::OutputClosed => 0,
@@ -48,12 +48,12 @@ impl ErrorClass {
             ErrorClass::Usage => 2,
             ErrorClass::Connection | ErrorClass::Tls => 3,
             ErrorClass::Login | ErrorClass::Credentials => 4,
-            // What a shell reports of a program that SIGINT ended.
+            // The status that a shell reports for a program that SIGINT ended.
             ErrorClass::Interrupted => 130,
         }
     }
 
-    /// Returns whether another try may succeed.
+    /// Returns whether a retry may succeed.
     fn is_worth_a_retry(self) -> bool {
         match self {
             ErrorClass::Transfer | ErrorClass::Connection => true,
@@ -69,155 +69,156 @@ impl ErrorClass {
     }
 }
 
-/// Returns whether a refusal may be over soon. A full disk (452) is not empty a second later.
+/// Returns whether a refusal is temporary. A full disk (452) is not, because a retry seconds later would
+/// fail, too.
 fn is_transient(reply: &Reply) -> bool {
     reply.code().is_transient_failure() && reply.code() != Code::NO_ROOM_NOW
 }
 
-/// Why a command failed. Its text is safe to show, whatever the server sent.
+/// The error of a command. Its message has no control characters, whatever the server sent.
 #[derive(Debug)]
 pub enum Error {
-    /// There is no connection, and the command needs one.
+    /// The command needs a connection.
     NotConnected,
-    /// The command was written wrongly; the text says what was expected.
+    /// The command is invalid; the text says what was expected.
     Usage(String),
-    /// No connection could be made.
+    /// The client could not connect.
     Connect {
-        /// The host and port that were named.
+        /// The host and port.
         to: String,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The server does not take the session on.
+    /// The greeting is negative.
     Greeting(Reply),
-    /// The server does not take user and password.
+    /// The server refused the login.
     Login(Reply),
     /// The server requires TLS before it takes a password, but does not begin it; it heard no password.
     TlsRequired(Reply),
-    /// The connection is not protected by TLS as it has to be.
+    /// The connection is not protected by TLS as required.
     Tls(TlsFailure),
-    /// This `.netrc` holds a password, and others can read it.
+    /// This `.netrc` has a password, and other users can read the file.
     Netrc(PathBuf),
-    /// A program that was started here failed; the text says how.
+    /// A local program failed; the text says how.
     Program(String),
-    /// A password is needed, and there is nobody to ask for it.
+    /// A password is needed, and there is no terminal to ask for it.
     NoPassword,
     /// The server refused the command.
     Refused(Reply),
     /// The server closed the session (421).
     Closing(Reply),
-    /// The control connection broke.
+    /// The control connection failed.
     Lost(io::Error),
-    /// What came was no reply of an FTP server.
+    /// The server sent text that is not an FTP reply.
     BadReply(BadReply),
-    /// A reply that says yes, without what it should say besides.
+    /// A positive reply without the expected value.
     Unintelligible(Reply),
-    /// Replies came and came that nobody had asked for.
+    /// Too many unsolicited replies arrived.
     TooManyReplies,
-    /// No reply came for so long.
+    /// No reply arrived for this long.
     TimedOut(Duration),
     /// The data connection could not be opened.
     NoData {
-        /// Where to, if we were the one to connect.
+        /// The address, if the client was to connect.
         to: Option<SocketAddr>,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// The data connection broke.
+    /// The data connection failed.
     Broken(io::Error),
-    /// Nothing moved on the data connection for so long.
+    /// No bytes moved on the data connection for this long.
     Stalled(Duration),
-    /// The server called an upload done before all was sent.
+    /// The server confirmed an upload before all bytes were sent.
     EndedEarly(Reply),
-    /// The server sent fewer bytes than it said the file has.
+    /// The server sent fewer bytes than the size of the file.
     TooShort {
-        /// What SIZE said.
+        /// The size of the file.
         expected: u64,
-        /// What came.
+        /// The number of received bytes.
         got: u64,
     },
-    /// The server sent more bytes than it said the file has.
+    /// The server sent more bytes than the size of the file.
     TooLong {
-        /// What SIZE said.
+        /// The size of the file.
         expected: u64,
     },
-    /// The server has fewer or more bytes of a file than it was sent.
+    /// The remote size after an upload is wrong.
     NotWhole {
-        /// How many it was sent.
+        /// The expected size.
         expected: u64,
-        /// How many it says it has.
+        /// The size that the server reports.
         got: u64,
     },
-    /// The server does not begin a transfer in the middle of a file.
+    /// The server refuses REST.
     NoRestart(Reply),
-    /// What is here of a file is not what the server has of it.
+    /// The local file does not match the remote file.
     OtherContent,
-    /// A transfer was tried again, in vain.
+    /// All retries failed.
     GaveUp {
-        /// Why it broke off at first.
+        /// The first failure.
         first: Box<Error>,
-        /// Why it did at last.
+        /// The last failure.
         last: Box<Error>,
     },
-    /// Some of many files failed, each of which was told of.
+    /// Some of many files failed. Each failure was reported already.
     Some {
-        /// How many.
+        /// The number of failures.
         failed: usize,
-        /// Of how many.
+        /// The number of files.
         of: usize,
         /// The class of the first failure.
         class: ErrorClass,
     },
-    /// Something else stands where something is to be made.
+    /// A path of a mirror exists as another kind of file.
     InTheWay(Vec<u8>),
-    /// A tree has more in it, or is deeper, than any would be that is not made to have no end.
+    /// A tree or listing is larger or deeper than the limit.
     Endless,
     /// The server refused to make a directory.
     NotMade(Vec<u8>, Reply),
     /// The server refused everything that should be stored below a directory.
     Unwritable(Vec<u8>, Reply),
-    /// The server refused to list a directory, or something else with this path.
+    /// The server refused a command on this path, such as listing a directory.
     Unlisted(Vec<u8>, Reply),
-    /// The directory is missing in which something was to be made on the server.
+    /// The remote directory of a path to be created does not exist.
     NoRemoteDir {
-        /// What was to be made.
+        /// The path.
         path: Vec<u8>,
         /// Its directory.
         dir: Vec<u8>,
     },
-    /// A listing has lines that cannot be read, so what the directory holds is not known.
+    /// A listing has lines that cannot be parsed, so the content of the directory is unknown.
     BadListing {
-        /// The directory; empty: the current one.
+        /// The directory; empty for the current one.
         dir: Vec<u8>,
         /// The first of the lines, or its beginning.
         line: Vec<u8>,
-        /// How many others there are.
+        /// The number of further lines.
         more: usize,
     },
-    /// No file has a name of this pattern.
+    /// No file matches this pattern.
     NothingMatches(Vec<u8>),
-    /// Another file has, or could have, the same name here.
+    /// Another file has the same local name, or a name that the file system may treat as equal.
     SameName(Vec<u8>),
-    /// A name that cannot be sent: it is empty, or holds CR, LF or NUL.
+    /// A name that cannot be sent: it is empty, or contains CR, LF or NUL.
     BadName(Vec<u8>),
-    /// The last part of a remote name, where a local file cannot be called so.
+    /// A remote name whose last part is not a valid local file name.
     BadLocalName(Vec<u8>),
     /// The local side of a transfer failed.
     Local(io::Error),
     /// A local file failed.
     File {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         error: io::Error,
     },
-    /// Nobody reads standard output any more: no failure, but a reason to end.
+    /// The reader of standard output has closed it. The client ends without a failure.
     OutputClosed,
     /// Ctrl-C.
     Interrupted,
 }
 
-/// A wrong option of a command.
+/// Converts the error of an invalid option.
 impl From<crate::args::Usage> for Error {
     fn from(usage: crate::args::Usage) -> Error {
         Error::Usage(usage.to_string())
@@ -225,7 +226,7 @@ impl From<crate::args::Usage> for Error {
 }
 
 impl Error {
-    /// Returns the class of the failure, which decides on the exit status and on another try.
+    /// Returns the class of the failure, which determines the exit status and whether there is a retry.
     pub fn class(&self) -> ErrorClass {
         match self {
             Error::OutputClosed => ErrorClass::OutputClosed,
@@ -273,12 +274,12 @@ impl Error {
         }
     }
 
-    /// Returns the exit status of the program that ends with this.
+    /// Returns the exit status of the client after this error.
     pub fn status(&self) -> u8 {
         self.class().status()
     }
 
-    /// Returns whether another try may succeed. What was tried again in vain is not.
+    /// Returns whether a retry may succeed.
     pub(super) fn is_worth_a_retry(&self) -> bool {
         match self {
             Error::GaveUp { .. } | Error::Some { .. } => false,
@@ -288,11 +289,11 @@ impl Error {
         }
     }
 
-    /// Returns this failure beside the first, whose cause was tried to be overcome in vain.
+    /// Combines this failure of a retry with the first failure.
     pub(super) fn after(self, first: Error) -> Error {
         match self {
             Error::Interrupted | Error::OutputClosed => self,
-            // The connection was lost earlier, and why was told then.
+            // The connection was lost earlier, and that was reported then.
             _ if matches!(&first, Error::Lost(error) if error.kind() == io::ErrorKind::NotConnected) => {
                 self
             }
@@ -301,7 +302,7 @@ impl Error {
         }
     }
 
-    /// Returns whether no other file of a batch could succeed.
+    /// Returns whether the error ends a batch, because no other file could succeed.
     pub(super) fn ends_batch(&self) -> bool {
         match self {
             Error::Interrupted | Error::OutputClosed | Error::Unwritable(..) => true,
@@ -310,7 +311,7 @@ impl Error {
         }
     }
 
-    /// Sorts an error of the control connection.
+    /// Converts an error of the control connection.
     pub(super) fn of_control(error: io::Error, patience: Duration) -> Error {
         match (error.kind(), TlsError::of(&error).map(TlsError::kind)) {
             (io::ErrorKind::TimedOut, _) => return Error::TimedOut(patience),
@@ -327,7 +328,7 @@ impl Error {
         }
     }
 
-    /// Names the file whose side of a transfer failed.
+    /// Adds the path of the local file to an error of the local side.
     pub(super) fn at(self, path: PathBuf) -> Error {
         match self {
             Error::Local(error) => Error::File { path, error },
@@ -336,7 +337,7 @@ impl Error {
         }
     }
 
-    /// Whether this side has no room for another byte.
+    /// Returns whether the local disk or quota is full.
     pub(super) fn is_for_want_of_room(&self) -> bool {
         match self {
             Error::File { error, .. } | Error::Local(error) => {
@@ -347,7 +348,7 @@ impl Error {
         }
     }
 
-    /// Names the directory that could not be listed.
+    /// Adds the remote path to a refusal.
     pub(super) fn at_remote(self, path: &[u8]) -> Error {
         match self {
             Error::Refused(reply) => Error::Unlisted(path.to_vec(), reply),
@@ -355,7 +356,7 @@ impl Error {
         }
     }
 
-    /// Returns true if the text begins with the path that it is about.
+    /// Returns true if the message begins with the path.
     pub(super) fn names_path(&self) -> bool {
         match self {
             Error::File { .. } | Error::Unlisted(..) | Error::NoRemoteDir { .. } => true,
@@ -364,7 +365,7 @@ impl Error {
         }
     }
 
-    /// Names standard output as the local side of a transfer that failed.
+    /// Converts an error of the local side that is standard output.
     pub(super) fn of_stdout(self) -> Error {
         match self {
             Error::Local(error) => Error::of_output(error),
@@ -376,7 +377,7 @@ impl Error {
         }
     }
 
-    /// An error of standard output.
+    /// Converts an error of standard output.
     pub(super) fn of_output(error: io::Error) -> Error {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Error::OutputClosed,
@@ -392,7 +393,7 @@ impl fmt::Display for Error {
             Error::Usage(text) => f.write_str(text),
             Error::Connect { to, error } => {
                 write!(f, "cannot connect to {}: {}", shown(to.as_bytes()), Reason(error))?;
-                // What most often was forgotten.
+                // A common mistake is to omit the port.
                 let usual = to.ends_with(" port 21");
                 match error.kind() {
                     io::ErrorKind::ConnectionRefused if usual => {
@@ -405,18 +406,18 @@ impl fmt::Display for Error {
             Error::Login(reply) => write!(f, "login refused: {}", text(reply)),
             Error::TlsRequired(reply) => write!(
                 f,
-                "the server requires TLS, but does not begin it; no password was sent: {}",
+                "the server requires TLS but refuses AUTH TLS; no password was sent: {}",
                 text(reply)
             ),
             Error::Tls(failure) => failure.fmt(f),
             Error::Netrc(path) => write!(
                 f,
-                "{}: others can read the password in it; chmod 600 it, or use --no-netrc",
+                "{}: other users can read the password in it; use chmod 600 or --no-netrc",
                 shown(path.as_os_str().as_encoded_bytes())
             ),
             Error::Program(text) => f.write_str(text),
             Error::NoPassword => f.write_str(
-                "no password: set FTP_PASSWORD, add it to .netrc, or run this on a terminal",
+                "no password: set FTP_PASSWORD, add it to .netrc, or run the client on a terminal",
             ),
             Error::Refused(reply) => f.write_str(&text(reply)),
             Error::Closing(reply) => {
@@ -428,74 +429,87 @@ impl fmt::Display for Error {
             Error::Lost(error) => write!(f, "the connection was lost: {}", tls::words(error)),
             Error::BadReply(bad) => bad.fmt(f),
             Error::Unintelligible(reply) => {
-                write!(f, "this reply does not say what it should: {}", text(reply))
+                write!(f, "unexpected reply: {}", text(reply))
             }
-            Error::TooManyReplies => f.write_str("the server does not stop talking"),
+            Error::TooManyReplies => f.write_str("too many unexpected replies from the server"),
             Error::TimedOut(patience) => {
                 write!(f, "no reply from the server for {} s", patience.as_secs())
             }
             Error::NoData { to: Some(to), error } => {
-                write!(f, "no data connection to {to}: {}", Reason(error))
+                write!(f, "cannot open a data connection to {to}: {}", Reason(error))
             }
             Error::NoData { to: None, error } => {
-                write!(f, "no data connection from the server: {}", Reason(error))
+                write!(f, "cannot accept a data connection from the server: {}", Reason(error))
             }
-            Error::Broken(error) => write!(f, "the data connection broke: {}", tls::words(error)),
+            Error::Broken(error) => {
+                write!(f, "the data connection was lost: {}", tls::words(error))
+            }
             Error::Stalled(patience) => {
-                write!(f, "the transfer stood still for {} s", patience.as_secs())
+                write!(f, "the transfer stalled for {} s", patience.as_secs())
             }
             Error::EndedEarly(reply) => {
-                write!(f, "the server ended the transfer before its end: {}", text(reply))
+                write!(f, "the server ended the transfer too early: {}", text(reply))
             }
             Error::TooLong { expected } => {
-                write!(f, "the server sent more than the {expected} bytes it promised")
+                write!(f, "the server sent more than the expected {expected} bytes")
             }
             Error::TooShort { expected, got } => {
-                write!(f, "the server sent {got} of the {expected} bytes it promised")
+                write!(f, "the server sent only {got} of {expected} bytes")
             }
             Error::NotWhole { expected, got } => {
-                write!(f, "the server has {got} bytes of a file of {expected}")
+                write!(f, "the server reports {got} bytes for a file of {expected} bytes")
             }
             Error::NoRestart(reply) => {
-                write!(f, "the server cannot go on in the middle of a file: {}", text(reply))
+                write!(f, "the server cannot resume a transfer: {}", text(reply))
             }
-            Error::OtherContent => f.write_str("what is here is not a part of what the server has"),
+            Error::OtherContent => {
+                f.write_str("the local file does not match the remote file; cannot resume")
+            }
             Error::GaveUp { first, last } if first.to_string() == last.to_string() => first.fmt(f),
-            Error::GaveUp { first, last } => write!(f, "{first}; tried again: {last}"),
+            Error::GaveUp { first, last } => write!(f, "{first}; the last retry failed: {last}"),
             Error::Some { failed, of, .. } => write!(f, "{failed} of {of} failed"),
             Error::InTheWay(path) => {
-                write!(f, "\"{}\": something else stands there; --delete removes it", shown(path))
+                let path = shown(path);
+                write!(
+                    f,
+                    "cannot create \"{path}\": another kind of file exists; --delete removes it"
+                )
             }
-            Error::Endless => f.write_str("the tree does not end"),
+            Error::Endless => f.write_str("the directory tree is too large"),
             Error::BadListing { dir, line, more } => {
                 let dir = if dir.is_empty() { &b"."[..] } else { dir };
                 write!(f, "cannot read the listing of \"{}\": \"{}\"", shown(dir), shown(line))?;
                 if *more > 0 { write!(f, " and {more} more lines") } else { Ok(()) }
             }
             Error::NotMade(path, reply) => {
-                write!(f, "cannot make {} on the server: {}", shown(path), text(reply))
+                write!(
+                    f,
+                    "cannot make the directory {} on the server: {}",
+                    shown(path),
+                    text(reply)
+                )
             }
             Error::Unwritable(path, reply) => {
                 write!(f, "cannot write to {} on the server: {}", shown(path), text(reply))
             }
             Error::NoRemoteDir { path, dir } => write!(
                 f,
-                "{}: no such directory on the server; MKD -p {} makes it",
+                "{}: no such directory on the server; MKDIR -p {} makes it",
                 shown(path),
                 shown(dir)
             ),
             Error::Unlisted(path, reply) => write!(f, "{}: {}", shown(path), text(reply)),
-            Error::NothingMatches(pattern) => write!(f, "nothing matches {}", shown(pattern)),
+            Error::NothingMatches(pattern) => write!(f, "no file matches {}", shown(pattern)),
             Error::SameName(name) => {
-                write!(f, "\"{}\" would replace another file of this name", shown(name))
+                write!(f, "cannot store \"{}\": another file has the same name", shown(name))
             }
             Error::BadName(name) if name.is_empty() => f.write_str("a name cannot be empty"),
             Error::BadName(name) => {
-                write!(f, "\"{}\": a name cannot hold CR, LF or NUL", shown(name))
+                write!(f, "\"{}\": a name cannot contain CR, LF or NUL", shown(name))
             }
             Error::BadLocalName(name) => {
                 let name = shown(name);
-                write!(f, "\"{name}\" is no name for a local file: name one after it")
+                write!(f, "\"{name}\" is not a valid local file name; give a local name after it")
             }
             Error::Local(error) => Reason(error).fmt(f),
             Error::File { path, error } => {
@@ -508,16 +522,16 @@ impl fmt::Display for Error {
     }
 }
 
-/// Says what is wrong with a local file. Where none is found it is most often the directory that is another
-/// one than the user thinks.
+/// Writes the error of a local file. If it does not exist, the message contains the current directory, because
+/// users are often in another one than they think.
 fn write_local_reason(f: &mut fmt::Formatter<'_>, path: &Path, error: &io::Error) -> fmt::Result {
-    // The words of a caller that knows better.
+    // The caller has given a more specific message.
     if error.kind() != io::ErrorKind::NotFound || error.get_ref().is_some() {
         return write!(f, "{}", Reason(error));
     }
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let what = if above.is_some_and(|above| !above.is_dir()) { "directory" } else { "file" };
-    write!(f, "no such {what} here")?;
+    write!(f, "no such local {what}")?;
     match env::current_dir() {
         Ok(dir) if path.is_relative() => {
             write!(f, " ({})", shown(dir.as_os_str().as_encoded_bytes()))
@@ -538,14 +552,14 @@ mod tests {
     use crate::protocol::Code;
 
     #[test]
-    fn what_a_server_says_is_shown_harmless() {
+    fn control_characters_of_a_reply_are_escaped() {
         let reply = Reply::lines(Code::UNAVAILABLE, "\x1b[2J", [b"a\rb".to_vec()], "c");
         let error = Error::Refused(reply);
         assert_eq!(error.to_string(), "550-\\x1b[2J\na?b\n550 c");
     }
 
     #[test]
-    fn errors_of_the_control_connection_are_sorted() {
+    fn errors_of_the_control_connection_are_converted() {
         let sorted = |error| Error::of_control(error, Duration::from_secs(7));
         assert!(matches!(sorted(io::ErrorKind::TimedOut.into()), Error::TimedOut(_)));
         assert!(matches!(sorted(io::ErrorKind::UnexpectedEof.into()), Error::Lost(_)));
@@ -560,7 +574,7 @@ mod tests {
     }
 
     #[test]
-    fn the_class_decides_on_the_exit_status_and_on_another_try() {
+    fn the_class_determines_the_exit_status_and_retries() {
         let reply = |code| Reply::new(code, "no");
         let lost = || Error::Lost(io::ErrorKind::ConnectionReset.into());
         let gave_up = Error::GaveUp { first: Box::new(lost()), last: Box::new(Error::Endless) };

@@ -41,7 +41,7 @@ pub(super) fn find(host: &str, user: Option<&Name>) -> Result<Option<NetrcLogin>
     let Some((file, text)) = read(&path).map_err(failed)? else { return Ok(None) };
     let text = text::strip_bom(&text)
         .map_err(|wrong| failed(io::Error::new(ErrorKind::InvalidData, wrong)))?;
-    let Some(login) = parse(text).into_iter().find(|login| login.fits(host, user)) else {
+    let Some(login) = parse(text).into_iter().find(|login| login.matches(host, user)) else {
         return Ok(None);
     };
     let open = is_accessible_to_others(&file.metadata().map_err(failed)?);
@@ -70,7 +70,7 @@ fn read(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
 }
 
 impl NetrcLogin {
-    fn fits(&self, host: &str, user: Option<&Name>) -> bool {
+    fn matches(&self, host: &str, user: Option<&Name>) -> bool {
         let here = self.host.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(host.as_bytes()));
         here && (user.is_none() || self.user.is_none() || self.user.as_ref() == user)
     }
@@ -189,7 +189,7 @@ mod tests {
 
     fn login(text: &str, host: &str, user: Option<&str>) -> Option<NetrcLogin> {
         let user = user.map(|user| Name::new(user).unwrap());
-        parse(text.as_bytes()).into_iter().find(|login| login.fits(host, user.as_ref()))
+        parse(text.as_bytes()).into_iter().find(|login| login.matches(host, user.as_ref()))
     }
 
     const TEXT: &str = "# mine\nmachine one login me password \"se cr\\\"et\" account acc\n\

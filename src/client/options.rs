@@ -1,4 +1,4 @@
-//! The command line of the client: its one table, and what it means.
+//! The options of the client: the table of the command line, and the parsed values.
 
 use super::connection::DataMode;
 use super::output::Verbosity;
@@ -16,9 +16,9 @@ use std::time::Duration;
 pub static PROGRAM: Program = Program {
     name: "ftp_client",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Talk to an FTP server: by commands typed at its prompt, from a file or a pipe, or \
-            given on the command line. A URL of a file fetches that file, and one of a directory \
-            lists it; one that ends in / is connected to.",
+    about: "Transfer files with an FTP server. Commands come from the prompt, a file, a pipe or the \
+            command line. The URL of a file fetches the file; the URL of a directory lists it, or, \
+            with a / at its end, opens the prompt there.",
     usage: &[
         "ftp_client [OPTIONS] [[USER@]HOST [PORT]]",
         "ftp_client [OPTIONS] ftp://[USER[:PASSWORD]@]HOST[:PORT]/PATH",
@@ -30,41 +30,41 @@ pub static PROGRAM: Program = Program {
             'u',
             "NAME",
             "user name; the password comes from FTP_PASSWORD, .netrc or a prompt without echo. \
-             Without this: who .netrc says, else anonymous",
+             The default is the user of .netrc, or anonymous",
         ),
         Flag::switch("active", "active mode (EPRT, PORT) instead of passive (EPSV, PASV)")
             .short('a'),
-        Flag::letter_switch('n', "log nobody in on connecting; USER does"),
+        Flag::letter_switch('n', "do not log in on connecting; use USER to log in"),
         Flag::letter_switch('i', "do not ask before each of many files"),
         Flag::letter_switch('g', "disable wildcard expansion in file names"),
         Flag::letter_switch('d', "the same as -v"),
-        Flag::letter_switch('p', "passive mode, which is the default"),
-        Flag::letter_switch('e', "do not edit the lines typed at a terminal"),
-        Flag::letter_switch('t', "accepted and ignored, as packet tracing of BSD ftp"),
+        Flag::letter_switch('p', "passive mode (the default)"),
+        Flag::letter_switch('e', "disable the line editor"),
+        Flag::letter_switch('t', "accepted and ignored (packet tracing in BSD ftp)"),
         Flag::switch("no-netrc", "do not read .netrc"),
         Flag::letter_switch('k', "continue after a failed command"),
-        Flag::letter_switch('q', "say nothing but errors"),
+        Flag::letter_switch('q', "print only errors"),
         Flag::letter_switch('v', "show every command and reply; passwords are hidden"),
         Flag::letter_option('j', "N", "connections of MGET, MPUT, MIRROR and PGET").or("4"),
         Flag::option("timeout", "D", "longest wait for the server").or("30s"),
         Flag::option(
             "retries",
             "N",
-            "how often a transfer that broke off or a lost connection is tried again, with pauses \
-             that grow to 30 s. If given, the first connection is tried again too",
+            "retries of an interrupted transfer or a lost connection, with pauses that grow to 30 s. \
+             If given, connecting is retried, too",
         )
         .or("5"),
-        Flag::option("rate-limit", "RATE", "bytes a second, of all connections together"),
+        Flag::option("rate-limit", "RATE", "bytes per second, for all connections together"),
         Flag::switch(
             "json",
-            "print results and failures as one JSON object a line; the content of files that \
-             are printed (CAT, RETRIEVE FILE -) stays as it is",
+            "print results and failures as JSON, one object per line; the content of files (CAT, \
+             RETRIEVE FILE -) is printed unchanged",
         ),
-        Flag::switch("trust-pasv-host", "believe the address in a PASV reply"),
+        Flag::switch("trust-pasv-host", "connect to the address in a PASV reply"),
         Flag::switch(
             "tls",
-            "encrypt by AUTH TLS before the login, or do not connect, as ftpes:// does; ftps:// is TLS \
-             from the first byte, on port 990",
+            "require TLS (AUTH TLS) before the login, like ftpes://; ftps:// is TLS from the first \
+             byte, on port 990",
         ),
         Flag::option(
             "tls-ca",
@@ -87,134 +87,134 @@ pub static PROGRAM: Program = Program {
         Flag::option("tls-library", "FILE", "load OpenSSL's libssl from this file [the system's]"),
     ],
     after: "\
-Commands: CONNECT, LIST, RETRIEVE, STORE, QUIT and more; HELP lists them all.
+Commands: CONNECT, LIST, RETRIEVE, STORE, QUIT and more; HELP lists all.
 
 Exit status: 0 all commands worked; 1 one failed; 2 wrong usage; 3 could not
 connect, or the connection was lost; 4 login refused.",
 };
 
-/// What a command line means.
+/// The parsed command line.
 #[derive(Debug)]
 pub struct Options {
-    /// Where the commands come from.
+    /// The source of the commands.
     pub commands: Commands,
-    /// Where to connect to before the first command.
+    /// The server to connect to before the first command.
     pub start: Option<Start>,
-    /// Who logs in; anonymous if nobody is named.
+    /// The user name of `-u` or `USER@HOST`.
     pub user: Option<Name>,
     /// How data connections are made.
     pub mode: DataMode,
-    /// How connections become encrypted that do not say it themselves.
+    /// The encryption of connections without one in their URL.
     pub encryption: Encryption,
-    /// The TLS of all connections.
+    /// The TLS options of all connections.
     pub tls: TlsOptions,
-    /// Longest wait for the server.
+    /// The longest wait for the server.
     pub timeout: Duration,
-    /// What a failed command means for those after it.
+    /// The consequence of a failed command in a script.
     pub on_failure: OnFailure,
-    /// How much is said.
+    /// The amount of messages.
     pub verbosity: Verbosity,
-    /// Whether connecting logs in.
+    /// Automatic login on connecting.
     pub login: AutoLogin,
-    /// Whether `.netrc` says who.
+    /// The use of `.netrc`.
     pub netrc: Netrc,
-    /// Whether commands on many files ask before each.
+    /// The questions of commands on many files.
     pub asking: Asking,
-    /// Whether patterns in names stand for the names that match.
+    /// The expansion of wildcards in file names.
     pub globbing: Globbing,
-    /// Lines typed at a terminal can be edited.
+    /// The line editor is enabled.
     pub edits_lines: bool,
-    /// How files are transferred.
+    /// The options of transfers.
     pub transfers: TransferOptions,
 }
 
-/// Whether connecting logs in.
+/// Automatic login on connecting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AutoLogin {
-    /// It does.
+    /// CONNECT logs in.
     On,
-    /// The user does.
+    /// The user logs in by USER.
     Off,
 }
 
-/// Whether `.netrc` is read.
+/// The use of `.netrc`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Netrc {
-    /// It is.
+    /// The file is read.
     Read,
-    /// It is not.
+    /// The file is ignored.
     Ignored,
 }
 
-/// Whether commands on many files ask before each, at a terminal.
+/// The questions of commands on many files, at a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asking {
-    /// They do.
+    /// They ask before each file.
     On,
-    /// They do not.
+    /// They do not ask.
     Off,
 }
 
-/// Whether patterns in names stand for the names that match.
+/// The expansion of wildcards in file names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Globbing {
-    /// They do.
+    /// Wildcards are expanded.
     On,
-    /// They are names.
+    /// Wildcards are ordinary characters.
     Off,
 }
 
-/// How files are transferred.
+/// The options of transfers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransferOptions {
-    /// Connections for many files, and for the ranges of one.
+    /// The number of connections for many files, and for the ranges of one.
     pub connections: usize,
-    /// How often one that broke off, or a connection that was lost, is tried again.
+    /// The number of retries of an interrupted transfer or a lost connection.
     pub retries: u32,
-    /// Whether the first connection to a server is tried again, too.
+    /// Connecting to a server is retried, too.
     pub retries_connect: bool,
-    /// Bytes a second for all of them.
+    /// The rate limit for all connections together, in bytes per second.
     pub rate: Option<u64>,
-    /// Whether what they come to is told as JSON.
+    /// Results are printed as JSON.
     pub json: bool,
 }
 
-/// Where commands come from.
+/// The source of commands.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Commands {
-    /// From the command line.
+    /// The option `-c`.
     Given(Vec<u8>),
-    /// From a file.
+    /// The file of `-f`.
     File(PathBuf),
-    /// From standard input, as from a file.
+    /// Standard input, as a script.
     Input,
-    /// From standard input, at a prompt if that is a terminal.
+    /// Standard input, with a prompt if it is a terminal.
     Shell,
 }
 
-/// Where to connect to.
+/// The server to connect to before the first command.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Start {
-    /// A server.
+    /// A host and port.
     Host(Endpoint),
-    /// A server, and what to do there.
+    /// A URL.
     Url(Url),
 }
 
-/// What a failed command means for those after it, where nobody sits at a prompt.
+/// The consequence of a failed command in a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
-    /// They are not run.
+    /// The script ends.
     Stop,
-    /// They are run.
+    /// The script continues.
     Continue,
 }
 
 impl Options {
-    /// From the arguments, each checked.
+    /// Converts and checks the arguments.
     ///
     /// # Errors
-    /// The first that is wrong.
+    /// The first invalid argument.
     pub fn new(parsed: &Parsed) -> Result<Options, Usage> {
         let options = Options {
             commands: commands(parsed)?,
@@ -249,11 +249,11 @@ impl Options {
     }
 }
 
-const WITH_FILE: &str = "no commands beside the URL of a file, which is only fetched";
+const WITH_FILE: &str = "no commands together with the URL of a file";
 
 fn commands(parsed: &Parsed) -> Result<Commands, Usage> {
     match (parsed.value("c"), parsed.value("f")) {
-        (Some(_), Some(_)) => Err(parsed.wrong("f", "no -c besides")),
+        (Some(_), Some(_)) => Err(parsed.wrong("f", "no -c at the same time")),
         (Some(text), None) => Ok(Commands::Given(text.as_encoded_bytes().to_vec())),
         (None, Some(file)) if file == "-" => Ok(Commands::Input),
         (None, Some(file)) => Ok(Commands::File(file.into())),
@@ -266,7 +266,7 @@ fn start(operands: &[OsString]) -> Result<Option<Start>, Usage> {
         [] => return Ok(None),
         [host] => (host, None),
         [host, port] => (host, Some(port)),
-        [_, _, third, ..] => return Err(Usage::operand(third, "HOST and PORT alone")),
+        [_, _, third, ..] => return Err(Usage::operand(third, "only HOST and PORT")),
     };
     let text = |word: &OsString| word.to_str().map(str::to_owned);
     let utf8 = |word: &OsString| text(word).ok_or_else(|| Usage::operand(word, "text in UTF-8"));
@@ -292,7 +292,7 @@ fn user_of_host(operands: &[OsString]) -> Option<Name> {
 
 fn url(text: &str, after: Option<&OsString>) -> Result<Start, Usage> {
     if let Some(word) = after {
-        return Err(Usage::operand(word, "nothing after a URL, which names its port itself"));
+        return Err(Usage::operand(word, "nothing after a URL, which contains its port"));
     }
     let wrong = |expected: String| Usage::operand(OsStr::new(&without_login(text)), expected);
     Url::parse(text).map(Start::Url).map_err(|expected| wrong(expected.to_string()))
@@ -300,12 +300,12 @@ fn url(text: &str, after: Option<&OsString>) -> Result<Start, Usage> {
 
 fn user(parsed: &Parsed) -> Result<Option<Name>, Usage> {
     let Some(user) = parsed.value("u") else { return Ok(None) };
-    // lftp takes a password behind a comma. Here it would be sent as a part of the name.
+    // lftp accepts NAME,PASSWORD. Here the password would be sent as part of the name.
     if let Some((name, _)) = user.to_string_lossy().split_once(',') {
         let masked = format!("-u {name},****");
         return Err(Usage::operand(
             masked.as_ref(),
-            "a name alone; the password comes from FTP_PASSWORD, .netrc or a prompt",
+            "only a name; the password comes from FTP_PASSWORD, .netrc or a prompt",
         ));
     }
     let name = Name::new(user.as_encoded_bytes());
@@ -314,19 +314,19 @@ fn user(parsed: &Parsed) -> Result<Option<Name>, Usage> {
 
 fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
     if parsed.switch("active") && parsed.switch("p") {
-        return Err(parsed.wrong("p", "no -a besides"));
+        return Err(parsed.wrong("p", "no -a at the same time"));
     }
     match (parsed.switch("active"), parsed.switch("trust-pasv-host")) {
         (false, false) => Ok(DataMode::Passive),
         (false, true) => Ok(DataMode::PassiveAnyHost),
         (true, false) => Ok(DataMode::Active),
-        (true, true) => Err(parsed.wrong("trust-pasv-host", "no --active besides")),
+        (true, true) => Err(parsed.wrong("trust-pasv-host", "no --active at the same time")),
     }
 }
 
-/// Returns how connections become encrypted that do not say it themselves. Every option that says how TLS
-/// is done asks for TLS: without it the option would have no effect, and the password would go out in clear.
-/// The file of the library alone asks for nothing.
+/// Returns the encryption of connections without one in their URL. Every option of TLS implies `--tls`:
+/// otherwise it would have no effect, and the password would be sent in clear. Only `--tls-library` does not
+/// imply it.
 fn encryption(parsed: &Parsed) -> Encryption {
     let asking = ["tls", "tls-ca", "tls-pin", "tls-min", "tls-clear-data"];
     match asking.iter().any(|name| *parsed.origin(name) != Origin::Default) {
@@ -349,7 +349,7 @@ const TLS_VERSIONS: [(&str, TlsVersion); 2] =
     [("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)];
 
 fn pin(text: &str) -> Result<Pin, Expected> {
-    let wrong = "the SHA-256 of a certificate: 64 hexadecimal digits, colons between them or not";
+    let wrong = "the SHA-256 of a certificate: 64 hexadecimal digits, with or without colons";
     Pin::parse(text).ok_or_else(|| Expected(wrong.into()))
 }
 
@@ -357,14 +357,14 @@ fn transfers(parsed: &Parsed) -> Result<TransferOptions, Usage> {
     Ok(TransferOptions {
         connections: parsed.need("j", args::integer(1..=MOST_CONNECTIONS))?,
         retries: parsed.need("retries", args::integer(0..=MOST_RETRIES))?,
-        // By default a wrong host or port is told of at once.
+        // By default a wrong host or port is reported at once.
         retries_connect: *parsed.origin("retries") != Origin::Default,
         rate: parsed.get("rate-limit", args::size)?.filter(|rate| *rate > 0),
         json: parsed.switch("json"),
     })
 }
 
-/// What a server or a file that changes all the time could cost.
+/// The largest values, which limit the load on a server.
 pub(super) const MOST_CONNECTIONS: usize = 64;
 const MOST_RETRIES: u32 = 1000;
 
@@ -380,7 +380,7 @@ fn verbosity(parsed: &Parsed) -> Result<Verbosity, Usage> {
         (false, false) => Ok(Verbosity::Normal),
         (true, false) => Ok(Verbosity::Quiet),
         (false, true) => Ok(Verbosity::Verbose),
-        (true, true) => Err(parsed.wrong("q", "no -v besides")),
+        (true, true) => Err(parsed.wrong("q", "no -v at the same time")),
     }
 }
 
@@ -397,12 +397,12 @@ mod tests {
     }
 
     #[test]
-    fn the_table_keeps_its_rules() {
+    fn options_are_consistent() {
         PROGRAM.check();
     }
 
     #[test]
-    fn what_stands_on_the_command_line_is_what_is_meant() {
+    fn the_command_line_is_parsed() {
         let plain = options("").unwrap();
         assert_eq!((plain.commands, plain.timeout), (Commands::Shell, Duration::from_secs(30)));
         let all = options("-akv -u me --timeout 5 -f - ::1 1026").unwrap();
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn the_letters_of_old_scripts_mean_what_they_did() {
+    fn options_of_bsd_ftp_are_accepted() {
         let bsd = options("-pet host").unwrap();
         assert_eq!((bsd.mode, bsd.edits_lines), (DataMode::Passive, false));
         let old = options("-inv -g -d host").unwrap();
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_asked_for_by_an_option_or_by_the_url() {
+    fn tls_is_requested_by_an_option_or_the_url() {
         let plain = options("h").unwrap();
         assert_eq!((plain.encryption, plain.tls), (Encryption::Clear, TlsOptions::default()));
         let pin = "ab".repeat(32);
@@ -435,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_that_says_how_tls_is_done_asks_for_tls() {
+    fn options_of_tls_imply_tls() {
         let pin = format!("--tls-pin {}", "ab".repeat(32));
         for option in ["--tls-ca f", &pin, "--tls-min 1.2", "--tls-clear-data"] {
             let given = options(&format!("{option} h")).unwrap();
@@ -445,32 +445,29 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_is_named() {
+    fn each_invalid_option_is_named() {
         for (line, words) in [
-            ("-q -v", "-q: expected no -v besides"),
-            ("-a -p", "-p: expected no -a besides"),
-            ("-c a -f b", "-f 'b': expected no -c besides"),
+            ("-q -v", "-q: expected no -v at the same time"),
+            ("-a -p", "-p: expected no -a at the same time"),
+            ("-c a -f b", "-f 'b': expected no -c at the same time"),
             ("h 0", "'0': expected a port number from 1 to 65535"),
             ("h x", "'x': expected a port number from 1 to 65535"),
-            ("h 21 x", "'x': expected HOST and PORT alone"),
+            ("h 21 x", "'x': expected only HOST and PORT"),
             ("--timeout 0", "--timeout '0': expected at least a second"),
             (
                 "-u me,secret",
-                "'-u me,****': expected a name alone; the password comes from FTP_PASSWORD, .netrc \
+                "'-u me,****': expected only a name; the password comes from FTP_PASSWORD, .netrc \
                  or a prompt",
             ),
-            ("ftp://h/a 21", "'21': expected nothing after a URL, which names its port itself"),
-            (
-                "-c ls ftp://h/a",
-                "-c 'ls': expected no commands beside the URL of a file, which is only fetched",
-            ),
+            ("ftp://h/a 21", "'21': expected nothing after a URL, which contains its port"),
+            ("-c ls ftp://h/a", "-c 'ls': expected no commands together with the URL of a file"),
             ("--tls-min 1.1", "--tls-min '1.1': expected 1.2 or 1.3"),
             (
                 "--tls-pin ab",
-                "--tls-pin 'ab': expected the SHA-256 of a certificate: 64 hexadecimal digits, colons \
-                 between them or not",
+                "--tls-pin 'ab': expected the SHA-256 of a certificate: 64 hexadecimal digits, with or \
+                 without colons",
             ),
-            ("-a --trust-pasv-host", "--trust-pasv-host: expected no --active besides"),
+            ("-a --trust-pasv-host", "--trust-pasv-host: expected no --active at the same time"),
         ] {
             assert_eq!(options(line).unwrap_err().to_string(), words);
         }

@@ -72,7 +72,7 @@ fn words(text: &str) {
 
 /// Prints to standard error before a signal ends the program. It waits for at most one second, so
 /// that a terminal that was stopped with Ctrl-S cannot keep the program from ending.
-pub(super) fn last_words(text: String) {
+pub(super) fn print_at_exit(text: String) {
     const PATIENCE: Duration = Duration::from_secs(1);
     let (sender, printed) = sync_channel(1);
     let print = move || {
@@ -92,7 +92,7 @@ pub fn error(text: &str) {
 /// Ends the current line of a terminal before the program ends.
 pub(super) fn end_line() {
     if io::stderr().is_terminal() {
-        last_words("\n".to_owned());
+        print_at_exit("\n".to_owned());
     }
 }
 
@@ -234,7 +234,7 @@ impl Write for Listing {
 }
 
 /// Standard output for listings: names are colored as in `ls` if it is a terminal.
-pub(super) struct Coloured {
+pub(super) struct ColoredListing {
     out: Listing,
     /// The beginning of a line, if lines are colored.
     line: Option<Vec<u8>>,
@@ -244,33 +244,33 @@ pub(super) struct Coloured {
 /// The longest line that is parsed; a longer one contains no entry.
 const LONGEST_LINE: usize = 8192;
 
-impl Coloured {
+impl ColoredListing {
     /// Creates the output in the form that standard output needs. `NO_COLOR` disables colors
     /// (no-color.org).
-    pub(super) fn new() -> Coloured {
+    pub(super) fn new() -> ColoredListing {
         let plain = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_none_or(|term| term == "dumb");
-        let coloured = io::stdout().is_terminal() && !plain && !dumb;
-        Coloured { out: Listing::new(), line: coloured.then(Vec::new), now: SystemTime::now() }
+        let colored = io::stdout().is_terminal() && !plain && !dumb;
+        ColoredListing { out: Listing::new(), line: colored.then(Vec::new), now: SystemTime::now() }
     }
 
     /// Prints the remaining output.
     pub(super) fn finish(mut self) -> io::Result<()> {
         if let Some(line) = self.line.take() {
-            BlockingWriter(io::stdout()).write_all(coloured(&line, self.now).as_bytes())?;
+            BlockingWriter(io::stdout()).write_all(colored(&line, self.now).as_bytes())?;
         }
         self.out.finish()
     }
 }
 
-impl Write for Coloured {
+impl Write for ColoredListing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(line) = &mut self.line else { return self.out.write(bytes) };
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             line.extend_from_slice(part);
             if part.ends_with(b"\n") || line.len() > LONGEST_LINE {
                 let whole = std::mem::take(line);
-                BlockingWriter(io::stdout()).write_all(coloured(&whole, self.now).as_bytes())?;
+                BlockingWriter(io::stdout()).write_all(colored(&whole, self.now).as_bytes())?;
             }
         }
         Ok(bytes.len())
@@ -283,19 +283,19 @@ impl Write for Coloured {
 
 /// Returns a line of a listing with control characters escaped, and with the name in the color of
 /// its kind.
-fn coloured(line: &[u8], now: SystemTime) -> String {
+fn colored(line: &[u8], now: SystemTime) -> String {
     let entry = Entry::parse_ls(line.trim_ascii_end(), now);
-    let found = entry.and_then(|entry| Some((colour(&entry)?, place(line, &entry.name)?)));
+    let found = entry.and_then(|entry| Some((color(&entry)?, place(line, &entry.name)?)));
     match found {
         None => shown_lines(line),
-        Some((colour, start)) => {
+        Some((color, start)) => {
             let end = line.trim_ascii_end().len();
             let name_end = line[start..end].windows(4).position(|part| part == b" -> ");
             let name_end = name_end.map_or(end, |at| start + at);
             let part = |range| shown_lines(&line[range]);
             let (before, name, after) =
                 (part(0..start), part(start..name_end), part(name_end..line.len()));
-            format!("{before}\x1b[{colour}m{name}\x1b[0m{after}")
+            format!("{before}\x1b[{color}m{name}\x1b[0m{after}")
         }
     }
 }
@@ -311,7 +311,7 @@ fn place(line: &[u8], name: &[u8]) -> Option<usize> {
     bare.windows(link.len()).rposition(|part| part == link)
 }
 
-fn colour(entry: &Entry) -> Option<&'static str> {
+fn color(entry: &Entry) -> Option<&'static str> {
     match entry.kind {
         Kind::Dir | Kind::CurrentDir | Kind::ParentDir => Some("1;34"),
         Kind::Link(_) => Some("1;36"),
@@ -331,10 +331,10 @@ mod tests {
     }
 
     #[test]
-    fn names_have_the_colour_of_what_they_name() {
+    fn names_have_the_color_of_their_kind() {
         let now = SystemTime::UNIX_EPOCH;
         let line = |mode: &str, name: &str| format!("{mode} 1 0 0 7 Jan  2 03:04 {name}\r\n");
-        let shown = |mode: &str, name: &str| coloured(line(mode, name).as_bytes(), now);
+        let shown = |mode: &str, name: &str| colored(line(mode, name).as_bytes(), now);
         let start = |mode: &str| line(mode, "").trim_end().to_owned();
         assert_eq!(
             shown("drwxr-xr-x", "a b"),
@@ -347,6 +347,6 @@ mod tests {
         assert!(shown("-rwxr-xr-x", "x").contains("\x1b[1;32mx\x1b[0m"));
         assert!(!shown("-rw-r--r--", "x").contains('\x1b'));
         assert!(!shown("-rw-r--r--", "\x1b[2J").contains('\x1b'));
-        assert_eq!(coloured(b"total 12\n", now), "total 12\n");
+        assert_eq!(colored(b"total 12\n", now), "total 12\n");
     }
 }

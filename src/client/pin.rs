@@ -1,4 +1,4 @@
-//! The SHA-256 of a certificate, by which it is told from all others.
+//! The SHA-256 of a certificate, which identifies it.
 
 use crate::sys::Certificate;
 use crate::text::fingerprint;
@@ -14,7 +14,7 @@ impl Pin {
         Pin(certificate.sha256())
     }
 
-    /// Reads 64 hexadecimal digits, between which colons may stand.
+    /// Parses 64 hexadecimal digits, with or without colons.
     pub fn parse(text: &str) -> Option<Pin> {
         let digit = |c: char| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let digits: Option<Vec<u8>> = text.chars().filter(|c| *c != ':').map(digit).collect();
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_shown_can_be_typed_with_or_without_colons_in_any_case() {
+    fn a_pin_is_parsed_with_or_without_colons_in_any_case() {
         let shown = Pin([0xab; 32]).to_string();
         assert!(shown.starts_with("AB:AB:AB") && shown.len() == 95);
         for typed in [&shown, &shown.to_lowercase(), &shown.replace(':', "")] {

@@ -1,7 +1,7 @@
-//! What a remote directory holds, as entries: by MLSD, and by LIST where the server has no MLSD.
+//! Lists remote directories: by MLSD, or by LIST if the server has no MLSD.
 //!
-//! What a server lists is bounded, and lines that cannot be read are told of: a listing that has some
-//! does not say what is missing in the directory. No name leads out of the directory that was listed.
+//! The size of a listing is limited. Lines that cannot be parsed are reported: with such lines the content of
+//! the directory is not completely known. No name leads out of the listed directory.
 
 use super::connection::{Connection, is_missing};
 use super::error::Error;
@@ -11,35 +11,35 @@ use crate::protocol::{Code, Command, Name, Reply};
 use std::io::{self, Write};
 use std::time::SystemTime;
 
-/// How large one listing may be: room for half a million files.
+/// The largest listing, in bytes: enough for half a million files.
 const LARGEST_LISTING: usize = 64 * 1024 * 1024;
 
-/// How many files that may be, however short their names: each takes more room here than there.
+/// The largest number of entries. Each takes more memory than its line.
 const MOST_LISTED: usize = 1_000_000;
 
 /// The longest part of an unreadable line that is shown, in bytes.
 const LONGEST_SHOWN: usize = 200;
 
-/// A directory as the server lists it.
+/// A parsed listing.
 pub(super) struct Listed {
-    /// Files, directories, links and the rest; not the directory itself nor the one above.
+    /// The entries, without the directory itself and its parent.
     pub(super) entries: Vec<Entry>,
-    /// Whether times are to the second and in UTC, which MLSD promises.
+    /// Times are in UTC with a precision of a second, as MLSD guarantees.
     pub(super) exact: bool,
-    /// The lines that could not be read, if there are any: the directory holds more than the entries.
+    /// The lines that could not be parsed, if there are any.
     unread: Option<Unread>,
 }
 
-/// The lines of a listing that could not be read.
+/// The lines of a listing that could not be parsed.
 struct Unread {
-    /// The first of them, or its beginning.
+    /// The first line, or its beginning.
     line: Vec<u8>,
-    /// The number of the others.
+    /// The number of further lines.
     more: usize,
 }
 
-/// Lists a directory; `None` is where we stand. A server that refuses MLSD, with whatever code, and
-/// lists the same directory by LIST is not sent MLSD again.
+/// Lists a directory, by default the current one. If a server refuses MLSD, with any code, but lists the
+/// directory by LIST, MLSD is not sent again.
 pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
     let mut refused = None;
     if connection.capabilities().mlsd {
@@ -54,7 +54,7 @@ pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Resul
     }
     let is_refused = refused.is_some();
     let text = match (list_for_people(connection, dir), refused) {
-        // Why MLSD was refused says more than that LIST was, unless there is no MLSD.
+        // The refusal of MLSD is the better error, unless the server does not know MLSD.
         (Err(Error::Refused(_)), Some(reply)) if !is_missing(&reply) => {
             return Err(Error::Refused(reply));
         }
@@ -64,10 +64,10 @@ pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Resul
     Listed::read(read_list(&text, SystemTime::now()), false)
 }
 
-/// Lists what a path leads to: a directory, or the one file that it names.
+/// Lists a path: a directory, or one file.
 pub(super) fn list_path(connection: &mut Connection, path: Option<&Name>) -> Result<Listed, Error> {
     let Some(path) = path else { return list_dir(connection, None) };
-    // A server that describes a file by itself need not be asked to list it as a directory first.
+    // With MLST a file is described directly, without trying to list it as a directory.
     if connection.has_feature(b"MLST")?
         && let Some(entry) = described_file(connection, path)?
     {
@@ -77,7 +77,7 @@ pub(super) fn list_path(connection: &mut Connection, path: Option<&Name>) -> Res
 }
 
 /// Returns the entry of a file by MLST (RFC 3659 section 7); `None` if it is a directory, or if the reply
-/// cannot be read.
+/// cannot be parsed.
 fn described_file(connection: &mut Connection, path: &Name) -> Result<Option<Entry>, Error> {
     let reply = match connection.call(&Command::Mlst(Some(path.clone()))) {
         Err(Error::Refused(_)) => return Ok(None),
@@ -86,25 +86,25 @@ fn described_file(connection: &mut Connection, path: &Name) -> Result<Option<Ent
     let entry = reply.body().iter().find_map(|line| Entry::parse_mlsx(line.trim_ascii_start()));
     let is_dir = |kind: &Kind| matches!(kind, Kind::Dir | Kind::CurrentDir | Kind::ParentDir);
     Ok(entry.filter(|entry| !is_dir(&entry.kind)).map(|entry| {
-        // Some servers name the file by its whole path, others as it was typed.
+        // Some servers return the absolute path, others the path of the command.
         Entry { name: path.as_bytes().to_vec(), ..entry }
     }))
 }
 
-/// Returns whether LIST may work after this refusal of MLSD: it is not about data connections, and not
-/// about rights, since some servers list a directory that they must not read as empty.
+/// Returns whether LIST may be tried after this refusal of MLSD. Not if the cause is the data connection or
+/// missing permissions: for an unreadable directory, LIST of some servers is empty.
 fn may_list_otherwise(reply: &Reply) -> bool {
     !reply.code().is_about_connections() && !is_about_rights(reply)
 }
 
-/// Returns whether a refusal of LIST says that there is nothing to list.
-fn says_nothing_is_there(reply: &Reply) -> bool {
+/// Returns whether the text of a refusal of LIST means an empty directory or no match.
+fn means_no_files(reply: &Reply) -> bool {
     const WORDS: &[&str] =
         &["no file", "no such", "not found", "no match", "no member", "no data", "exist", "empty"];
     matches!(reply.code(), Code::FILE_BUSY | Code::UNAVAILABLE) && says(reply, WORDS)
 }
 
-/// Returns whether a refusal is about the rights of the user.
+/// Returns whether the text of a refusal means missing permissions.
 pub(super) fn is_about_rights(reply: &Reply) -> bool {
     says(reply, &["denied", "permission", "permitted"])
 }
@@ -118,11 +118,11 @@ fn check_end(count: usize) -> Result<(), Error> {
     if count > MOST_LISTED { Err(Error::Endless) } else { Ok(()) }
 }
 
-/// With names that begin with a dot, which servers without MLSD leave out unless asked; those that
-/// do not know the option list what it is the name of, which is nothing.
+/// Lists a directory by LIST, with hidden files, which need `-a`. A server that does not know the option
+/// takes it as a name, and lists nothing.
 ///
-/// LIST has no way to name a directory that holds everywhere: vsftpd takes its name for a pattern or
-/// for options, and what is not there for empty. So where that may be, we go there.
+/// Some names of directories cannot be used in LIST: vsftpd interprets them as patterns or options, and lists
+/// nothing if there is no match. In these cases the client changes to the directory first.
 fn list_for_people(connection: &mut Connection, dir: Option<&Name>) -> Result<Vec<u8>, Error> {
     let Some(dir) = dir else { return list_here(connection) };
     if is_pattern(dir.as_bytes()) || dir.as_bytes().starts_with(b"-") {
@@ -130,30 +130,30 @@ fn list_for_people(connection: &mut Connection, dir: Option<&Name>) -> Result<Ve
     }
     match list_with_hidden(connection, Some(dir)) {
         Ok(text) if !is_blank(&text) => Ok(text),
-        Err(Error::Refused(reply)) if !says_nothing_is_there(&reply) => Err(Error::Refused(reply)),
+        Err(Error::Refused(reply)) if !means_no_files(&reply) => Err(Error::Refused(reply)),
         Ok(_) | Err(Error::Refused(_)) => connection.in_dir(dir, list_here),
         Err(error) => Err(error),
     }
 }
 
-/// Lists the directory where we stand. It is there, so that a server which finds nothing in it, and says
-/// so with 450 or 550, has listed an empty directory.
+/// Lists the current directory by LIST. The directory exists, so a 450 or 550 whose text means "no files" is
+/// an empty listing.
 fn list_here(connection: &mut Connection) -> Result<Vec<u8>, Error> {
     match list_with_hidden(connection, None) {
-        Err(Error::Refused(reply)) if says_nothing_is_there(&reply) => Ok(Vec::new()),
+        Err(Error::Refused(reply)) if means_no_files(&reply) => Ok(Vec::new()),
         listed => listed,
     }
 }
 
-/// Returns whether a directory is there whose listing was refused: it is empty if the reply says that there
-/// is nothing to list and the server can be led into it.
+/// Returns whether a refused listing means an empty directory: the text of the reply means "no files", and
+/// CWD succeeds.
 pub(super) fn is_empty_dir(
     connection: &mut Connection,
     dir: Option<&Name>,
     refusal: &Reply,
 ) -> Result<bool, Error> {
-    let Some(dir) = dir.filter(|_| says_nothing_is_there(refusal)) else {
-        return Ok(says_nothing_is_there(refusal));
+    let Some(dir) = dir.filter(|_| means_no_files(refusal)) else {
+        return Ok(means_no_files(refusal));
     };
     match connection.in_dir(dir, |_| Ok(())) {
         Ok(()) => Ok(true),
@@ -179,7 +179,7 @@ fn is_blank(text: &[u8]) -> bool {
 }
 
 impl Listed {
-    /// Collects the lines of a listing, of which there may be no more than [`MOST_LISTED`].
+    /// Collects the lines of a listing, at most [`MOST_LISTED`].
     fn read<'a>(
         lines: impl Iterator<Item = Result<Entry, Unreadable<'a>>>,
         exact: bool,
@@ -199,21 +199,21 @@ impl Listed {
         Ok(Listed { unread, ..Listed::of(entries, exact) })
     }
 
-    /// Takes the error that says which lines could not be read. A directory that has one was not
-    /// read whole: what is not among the entries may be there all the same.
+    /// Takes the error with the lines that could not be parsed. If there is one, the directory may have more
+    /// entries.
     pub(super) fn take_error(&mut self, dir: &[u8]) -> Option<Error> {
         let Unread { line, more } = self.unread.take()?;
         Some(Error::BadListing { dir: dir.to_vec(), line, more })
     }
 
-    /// Returns true if a listing for people is of a form that is not known: nothing of it could be read.
+    /// Returns true if no line of a LIST could be parsed, so that its format is unknown.
     fn is_of_unknown_form(&self) -> bool {
         self.entries.is_empty() && self.unread.is_some() && !self.exact
     }
 
     fn of(mut entries: Vec<Entry>, exact: bool) -> Listed {
         entries.sort_by(|one, other| one.name.cmp(&other.name));
-        // Two of a name cannot be told apart, nor be two files here.
+        // Entries of the same name cannot be distinguished.
         entries.dedup_by(|one, other| one.name == other.name);
         Listed { entries, exact, unread: None }
     }
@@ -223,9 +223,10 @@ fn without_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// A listing that broke off because of what was sent with it is asked for once more, alone.
+/// Fetches a listing. If it fails and a command was pipelined behind it, it is fetched again without
+/// pipelining.
 fn lines(connection: &mut Connection, command: &Command) -> Result<Vec<u8>, Error> {
-    // The listing before may have come whole and lost what was sent with it.
+    // The previous listing may have succeeded but lost its pipelined command.
     connection.reconnect_if_lost()?;
     let hasty = connection.has_pipelined_commands();
     match lines_once(connection, command) {
@@ -244,14 +245,14 @@ fn lines_once(connection: &mut Connection, command: &Command) -> Result<Vec<u8>,
     Ok(text.into_bytes())
 }
 
-/// A listing in memory, up to a limit.
+/// A buffer for a listing, with a limit.
 pub(super) struct BoundedText {
     text: Vec<u8>,
     limit: usize,
 }
 
 impl BoundedText {
-    /// Takes at most `limit` bytes.
+    /// Creates a buffer for at most `limit` bytes.
     pub(super) fn new(limit: usize) -> BoundedText {
         BoundedText { text: Vec::new(), limit }
     }
@@ -264,7 +265,7 @@ impl BoundedText {
 impl Write for BoundedText {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.text.len() + bytes.len() > self.limit {
-            return Err(io::Error::other("the server's listing does not end"));
+            return Err(io::Error::other("the listing is too large"));
         }
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
@@ -275,7 +276,7 @@ impl Write for BoundedText {
     }
 }
 
-/// A file that a pattern found: how the server is asked for it, and what it said of it.
+/// A file that matches a pattern.
 pub(super) struct Found {
     pub(super) path: Name,
     pub(super) entry: Entry,
@@ -283,15 +284,14 @@ pub(super) struct Found {
 }
 
 impl Found {
-    /// A file of which nothing is known but its name.
+    /// Creates a file without known facts.
     pub(super) fn named(path: Name) -> Found {
         let entry = Entry::new(path.as_bytes(), Kind::File);
         Found { path, entry, exact: false }
     }
 }
 
-/// Lists a directory for the names in it: with NLST where the server has no listing that can be read.
-/// What NLST names is taken for a file.
+/// Lists a directory, by NLST if its listing cannot be parsed. All names of NLST are treated as files.
 fn list_files(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
     let listed = list_dir(connection, dir);
     match &listed {
@@ -310,7 +310,7 @@ fn list_files(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed,
     }
 }
 
-/// The name in a line of NLST, before which some servers put the directory that was asked for.
+/// Returns the name in a line of NLST. Some servers put the directory before it.
 fn name_in<'l>(line: &'l [u8], dir: Option<&Name>) -> Option<&'l [u8]> {
     let dir = dir.map(Name::as_bytes).unwrap_or_default();
     let inside = line.strip_prefix(dir).and_then(|rest| match dir {
@@ -323,20 +323,20 @@ fn name_in<'l>(line: &'l [u8], dir: Option<&Name>) -> Option<&'l [u8]> {
     is_name.then_some(name)
 }
 
-/// The files that match a pattern, and why there may be others.
+/// The files that match a pattern, and errors because of which there may be more.
 #[derive(Default)]
 pub(super) struct Expanded {
     pub(super) found: Vec<Found>,
-    /// The directories that were not read whole, and names that no command can say.
+    /// The errors of incomplete listings and of names that cannot be sent.
     pub(super) unread: Vec<Error>,
 }
 
-/// Returns the files that match a pattern. A name without any is taken as it is.
+/// Returns the files that match a pattern. A name without wildcards matches itself.
 pub(super) fn expand(connection: &mut Connection, pattern: &Name) -> Result<Expanded, Error> {
     expand_to(connection, pattern, |kind| matches!(kind, Kind::File | Kind::Link(_)))
 }
 
-/// Returns all that matches a pattern, directories too.
+/// Returns the files and directories that match a pattern.
 pub(super) fn expand_all(connection: &mut Connection, pattern: &Name) -> Result<Expanded, Error> {
     expand_to(connection, pattern, |_| true)
 }
@@ -351,14 +351,15 @@ fn expand_to(
         expanded.found.push(Found::named(pattern.clone()));
         return Ok(expanded);
     }
-    let (above, last) = parted(pattern.as_bytes());
+    let (above, last) = split_last(pattern.as_bytes());
     let Expanded { found, unread } = &mut expanded;
     for dir in directories(connection, above, unread)? {
         let mut listed = list_files(connection, place(&dir).as_ref())?;
         unread.extend(listed.take_error(&dir));
         let Listed { entries, exact, .. } = listed;
-        let files =
-            entries.into_iter().filter(|entry| is_wanted(&entry.kind) && fits(last, &entry.name));
+        let files = entries
+            .into_iter()
+            .filter(|entry| is_wanted(&entry.kind) && matches_visible(last, &entry.name));
         for entry in files {
             let path = [dir.as_slice(), &entry.name].concat();
             match Name::new(path.as_slice()) {
@@ -371,7 +372,7 @@ fn expand_to(
     Ok(expanded)
 }
 
-/// The directories that match a path that is empty or ends in `/`.
+/// Returns the directories that match a path, which is empty or ends in `/`.
 fn directories(
     connection: &mut Connection,
     path: &[u8],
@@ -380,32 +381,33 @@ fn directories(
     if !is_pattern(path) {
         return Ok(vec![path.to_vec()]);
     }
-    let (above, last) = parted(path.strip_suffix(b"/").unwrap_or(path));
+    let (above, last) = split_last(path.strip_suffix(b"/").unwrap_or(path));
     let mut found = Vec::new();
     for dir in directories(connection, above, unread)? {
         let mut listed = list_dir(connection, place(&dir).as_ref())?;
         unread.extend(listed.take_error(&dir));
         let Listed { entries, .. } = listed;
         let dirs = entries.iter().filter(|entry| entry.kind == Kind::Dir);
-        let dirs = dirs.filter(|entry| fits(last, &entry.name));
+        let dirs = dirs.filter(|entry| matches_visible(last, &entry.name));
         found.extend(dirs.map(|entry| [&dir, &entry.name[..], b"/"].concat()));
         check_end(found.len())?;
     }
     Ok(found)
 }
 
-/// A path before its last part, and that.
-fn parted(path: &[u8]) -> (&[u8], &[u8]) {
+/// Splits a path before its last part.
+fn split_last(path: &[u8]) -> (&[u8], &[u8]) {
     path.split_at(path.iter().rposition(|&byte| byte == b'/').map_or(0, |at| at + 1))
 }
 
-/// The name of a directory that may end in `/`; `None` is where we stand.
+/// Returns the name of a directory without its final `/`; `None` for the current directory.
 fn place(dir: &[u8]) -> Option<Name> {
     Name::new(if dir.len() > 1 { &dir[..dir.len() - 1] } else { dir })
 }
 
-/// As in a shell, names that begin with a dot are meant only by patterns that do.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
+/// Returns whether a name matches a pattern. Hidden names match only patterns that begin with a dot, as in a
+/// shell.
+fn matches_visible(pattern: &[u8], name: &[u8]) -> bool {
     let hidden = name.starts_with(b".") && !pattern.starts_with(b".");
     !hidden && matches(pattern, name)
 }
@@ -439,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_of_more_than_there_can_be_is_given_up() {
+    fn a_listing_beyond_the_limit_is_an_error() {
         let mut connection = Script::serve(|server| {
             let data = server.expect_passive();
             server.expect("MLSD", "150 here");
@@ -452,7 +454,7 @@ mod tests {
     }
 
     #[test]
-    fn names_of_nlst_may_stand_behind_their_directory() {
+    fn nlst_may_put_the_directory_before_the_name() {
         let dir = Name::new("d/e").unwrap();
         for (line, name) in [
             ("a", Some("a")),
@@ -470,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_is_found_by_nlst_where_no_listing_can_be_read() {
+    fn patterns_are_matched_by_nlst_if_no_listing_can_be_parsed() {
         let mut connection = Script::serve(|server| {
             let _unused = server.expect_passive();
             server.expect("MLSD", "500 what?");
@@ -488,7 +490,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_list_cannot_name_is_gone_to() {
+    fn a_directory_whose_name_list_cannot_use_is_entered_first() {
         for (dir, blank) in [("a", true), ("[a]", false), ("-a", false)] {
             let mut connection = Script::serve(move |server| {
                 let _unused = server.expect_passive();
@@ -521,7 +523,7 @@ mod tests {
     }
 
     #[test]
-    fn without_mlsd_list_is_read_and_mlsd_is_not_asked_again() {
+    fn without_mlsd_list_is_used_and_mlsd_is_not_sent_again() {
         let mut connection = Script::serve(|server| {
             let _unused = server.expect_passive();
             server.expect("MLSD", "500 what?");

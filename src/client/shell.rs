@@ -19,7 +19,7 @@ use super::output::width::{fitting_end, width_of};
 use super::signals::Interrupt;
 use super::state_dir::state_file;
 use super::tls::Encryption;
-use super::transfer::download::Kept;
+use super::transfer::download::ContinuedFile;
 use super::url::{Endpoint, Place, Url, without_login};
 use crate::protocol::{Name, Secret};
 use crate::text::{self, shown};
@@ -177,7 +177,7 @@ impl Shell {
 
     /// Fetches the file of a URL; a directory is listed.
     fn fetch_or_list(&mut self, name: &Name) {
-        let fetched = get_put::fetch(&mut self.session, name, None, Kept::Partial, None);
+        let fetched = get_put::fetch(&mut self.session, name, None, ContinuedFile::Partial, None);
         if let Err(error) = &fetched
             && refusal::is_dir(&mut self.session, name, error)
         {

@@ -1,11 +1,11 @@
-//! Ctrl-C and the other signals: what they break off, and what must be tidied before the end.
+//! Ctrl-C and the other signals.
 //!
-//! A thread of its own waits for signals. The first Ctrl-C during a transfer sets the event that
-//! the transfer listens to, and the session goes on; who waits at a prompt for a server that does not
-//! answer loses the connection alone. Any other signal ends the program from that
-//! thread, since the others may be waiting for a line, a name server or a disk: what has come of
-//! files is kept or removed, the user is told how to continue it, and the terminal is made what it was,
-//! which is why both are registered here.
+//! A separate thread waits for signals. The first Ctrl-C during a transfer sets the event that the transfer
+//! polls, and the session continues. If the user waits at a prompt for a server that does not answer, Ctrl-C
+//! only closes the connection. Any other signal ends the program from the signal thread, because the other
+//! threads may be waiting for input, a name server or a disk. Before that, partial files are kept or
+//! removed, with a message how to continue them, and the settings of the terminal are restored; so both are
+//! registered here.
 
 use super::error::Error;
 use super::output;
@@ -19,19 +19,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A terminal that marks what is pasted is asked to do so no longer.
-pub(super) const NO_MARKS: &str = "\x1b[?2004l";
+/// Turns bracketed paste off.
+pub(super) const BRACKETED_PASTE_OFF: &str = "\x1b[?2004l";
 
-/// Does what is to be done with an unfinished file at the end of the program; returns what the user is
-/// told of it.
+/// Cleans an unfinished file up when a signal ends the program, and returns a message for the user.
 pub(super) type Cleanup = Box<dyn FnOnce() -> Option<String> + Send>;
 
-/// An unfinished file that a signal would find.
+/// The ID of a registered unfinished file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Registration(u64);
 
-/// What a signal would break off and tidy, shared by all who have something to say about it.
-/// One that nobody [watches](Interrupt::watch) for never interrupts anything.
+/// The state that signals act on, shared by all parts of the client. Without [`Interrupt::watch`] no signal
+/// is handled.
 #[derive(Clone, Default)]
 pub struct Interrupt {
     shared: Arc<Mutex<Shared>>,
@@ -39,38 +38,38 @@ pub struct Interrupt {
 
 #[derive(Default)]
 struct Shared {
-    /// How many transfers are going on, those among them that Ctrl-C has broken off.
+    /// The number of running transfers, including interrupted ones.
     transfers: usize,
-    /// What all of them wait for, kept for the next: small files would spend a tenth of the client's
-    /// system time on events of their own.
+    /// The event that all transfers poll. It is reused, because creating an event for each small file would
+    /// cost a tenth of the client's system time.
     event: Option<Arc<Event>>,
-    /// Whether Ctrl-C has broken them off. What begins before they have ended is broken off too: a part
-    /// of something that was broken off must not go on without it.
+    /// Ctrl-C has interrupted the transfers. Transfers that begin before all have ended are interrupted,
+    /// too, because they may be parts of an interrupted operation.
     is_stopped: bool,
-    /// Whether whatever begins is broken off at once.
-    is_cancelled: bool,
-    /// The control connection, while somebody at a prompt waits for an answer from it.
+    /// New transfers are interrupted at once.
+    is_canceled: bool,
+    /// The control connection that Ctrl-C closes, while the user waits at a prompt for the server.
     line: Option<TcpStream>,
-    /// Whether Ctrl-C has cut it.
+    /// Ctrl-C has closed the connection.
     is_cut: bool,
-    /// The work that is left to do with each file that is not whole yet.
+    /// The cleanup of each unfinished file.
     unfinished: BTreeMap<Registration, Cleanup>,
-    /// The number of such files so far.
+    /// The number of registrations so far.
     registered: u64,
-    /// While a password is typed.
+    /// The terminal without echo, while a password is typed.
     echo: Option<EchoOff>,
-    /// While a line is edited: the terminal, and what wakes the editor.
+    /// The terminal in raw mode, and the waker of the editor, while a line is edited.
     raw: Option<(RawMode, Arc<Waker>)>,
-    /// While a program that we started has the terminal, whose Ctrl-C is its own affair.
-    lent: Lending,
+    /// The use of the terminal by another program, which then handles Ctrl-C.
+    lent: TerminalUse,
 }
 
 impl Interrupt {
-    /// Waits for signals in a thread of its own. `leave` ends the program; until it does so,
-    /// no other thread can make a file that would be left behind.
+    /// Waits for signals in a separate thread. `leave` ends the program; it is called with the lock held, so
+    /// that no other thread can create an unfinished file meanwhile.
     ///
     /// # Errors
-    /// The system has no room for another thread.
+    /// The system cannot create a thread.
     pub fn watch(
         &self,
         signals: Signals,
@@ -95,13 +94,13 @@ impl Interrupt {
                 return shared.redraw();
             }
             Signal::Interrupt if shared.lent.is_on() => return,
-            // Ctrl-C is a key now; this one was meant for a command that has just ended.
+            // In raw mode Ctrl-C is a key, so this signal was meant for a command that has just ended.
             Signal::Interrupt if shared.raw.is_some() => return,
             Signal::Interrupt => {
                 if shared.transfers > 0 && !shared.is_stopped {
                     return shared.stop_transfers();
                 }
-                // Nobody hears a second time of a line that is cut already.
+                // A second Ctrl-C finds no connection and ends the program.
                 let typing = shared.echo.is_some();
                 if let Some(line) = shared.line.take_if(|_| !typing) {
                     shared.is_cut = true;
@@ -114,8 +113,7 @@ impl Interrupt {
         leave(signal);
     }
 
-    /// From now on, and for as long as the guard lives, Ctrl-C breaks off a transfer and not the
-    /// program.
+    /// Lets Ctrl-C interrupt a transfer instead of ending the program, while the guard exists.
     pub(super) fn begin(&self) -> io::Result<Armed> {
         let mut shared = self.lock();
         let event = match &shared.event {
@@ -123,56 +121,56 @@ impl Interrupt {
             None => Arc::clone(shared.event.insert(Arc::new(Event::new()?))),
         };
         shared.transfers += 1;
-        if shared.is_cancelled {
+        if shared.is_canceled {
             event.set();
         }
         drop(shared);
         Ok(Armed { interrupt: self.clone(), event })
     }
 
-    /// Breaks off what goes on, and what begins later.
+    /// Interrupts all running and future transfers.
     pub(super) fn cancel(&self) {
         let mut shared = self.lock();
-        shared.is_cancelled = true;
+        shared.is_canceled = true;
         shared.stop_transfers();
     }
 
-    /// Makes a file with what is done with it if the program ends before [`Interrupt::forget`].
+    /// Creates an unfinished file and registers its cleanup, until [`Interrupt::forget`].
     pub(super) fn create<T>(
         &self,
         make: impl FnOnce() -> io::Result<(T, Cleanup)>,
     ) -> io::Result<(T, Registration)> {
-        // With the lock held, so that no signal finds a file that nobody knows of.
+        // The lock is held meanwhile, so that no signal ends the program between the two.
         let mut shared = self.lock();
-        let (made, tidying) = make()?;
+        let (made, cleanup) = make()?;
         shared.registered += 1;
         let registration = Registration(shared.registered);
-        shared.unfinished.insert(registration, tidying);
+        shared.unfinished.insert(registration, cleanup);
         Ok((made, registration))
     }
 
-    /// Forgets a file that was renamed, removed or left where it is.
+    /// Removes a registration, because the file was renamed, removed or kept.
     pub(super) fn forget(&self, registration: Registration) {
         self.lock().unfinished.remove(&registration);
     }
 
-    /// Hides what is typed for as long as the guard lives.
+    /// Turns the echo of the terminal off, while the guard exists.
     pub(super) fn hide_typing(&self) -> io::Result<Hidden<'_>> {
         let echo = EchoOff::new()?;
         self.lock().echo = Some(echo);
         Ok(Hidden { interrupt: self })
     }
 
-    /// The terminal gives key by key for as long as the guard lives, and `waker` wakes when it has
-    /// another size or was somebody else's meanwhile.
+    /// Puts the terminal in raw mode, while the guard exists. `waker` is woken when the line must be drawn
+    /// again: after a change of the size, and when the program continues after a stop.
     pub(super) fn edit(&self, waker: &Arc<Waker>) -> io::Result<Editing<'_>> {
         let raw = RawMode::new()?;
         self.lock().raw = Some((raw, Arc::clone(waker)));
         Ok(Editing { interrupt: self })
     }
 
-    /// For as long as the guard lives, Ctrl-C cuts this connection and not the program short, where no
-    /// transfer is there to be broken off.
+    /// Lets Ctrl-C close this connection instead of ending the program, while the guard exists and no
+    /// transfer is running.
     pub(super) fn hold(&self, line: Option<TcpStream>) -> Held<'_> {
         let mut shared = self.lock();
         shared.is_cut = false;
@@ -180,14 +178,13 @@ impl Interrupt {
         Held { interrupt: self }
     }
 
-    /// Returns true if Ctrl-C has cut the connection that is held.
+    /// Returns true if Ctrl-C has closed the connection of [`Interrupt::hold`].
     pub(super) fn has_cut(&self) -> bool {
         self.lock().is_cut
     }
 
-    /// The connection that came from `old` has been made anew: where Ctrl-C would have cut that one, it
-    /// cuts this.
-    pub(super) fn renew(&self, old: SocketAddr, new: TcpStream) {
+    /// Replaces the connection that Ctrl-C closes, if it is the one with the local address `old`.
+    pub(super) fn replace_connection(&self, old: SocketAddr, new: TcpStream) {
         let comes_from = |line: &TcpStream| line.local_addr().is_ok_and(|address| address == old);
         let mut shared = self.lock();
         if shared.line.as_ref().is_some_and(comes_from) {
@@ -195,10 +192,10 @@ impl Interrupt {
         }
     }
 
-    /// For as long as the guard lives, Ctrl-C is meant for a program that we wait for.
-    pub(super) fn lend(&self) -> Lent<'_> {
-        self.lock().lent = Lending::Now;
-        Lent { interrupt: self }
+    /// Lets the client ignore Ctrl-C, while the guard exists, because another program uses the terminal.
+    pub(super) fn lend(&self) -> TerminalLent<'_> {
+        self.lock().lent = TerminalUse::Now;
+        TerminalLent { interrupt: self }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -206,26 +203,26 @@ impl Interrupt {
     }
 }
 
-/// Whether a program that we started has the terminal.
+/// The use of the terminal by a program that the client has started.
 #[derive(Clone, Copy, Default)]
-enum Lending {
+enum TerminalUse {
     #[default]
     No,
     Now,
-    /// It has ended, but a Ctrl-C that ended it may reach us yet.
+    /// The program has ended, but the Ctrl-C that ended it may still arrive.
     Until(Instant),
 }
 
-/// How much later than a program that it ended a Ctrl-C may reach us, and sooner than anybody can
-/// have meant another one for us.
+/// The time after the end of a program in which its Ctrl-C may still arrive. A user cannot press Ctrl-C
+/// again this soon.
 const GRACE: Duration = Duration::from_millis(200);
 
-impl Lending {
+impl TerminalUse {
     fn is_on(self) -> bool {
         match self {
-            Lending::No => false,
-            Lending::Now => true,
-            Lending::Until(end) => Instant::now() < end,
+            TerminalUse::No => false,
+            TerminalUse::Now => true,
+            TerminalUse::Until(end) => Instant::now() < end,
         }
     }
 }
@@ -236,12 +233,11 @@ impl Shared {
         let told: String = unfinished.filter_map(|tidy| Some(tidy()? + "\n")).collect();
         self.echo = None;
         if self.raw.take().is_some() {
-            // Where the terminal went away it needs no word of it.
-            output::last_words(NO_MARKS.to_owned());
+            output::print_at_exit(BRACKETED_PASTE_OFF.to_owned());
         }
         output::end_line();
         if !told.is_empty() {
-            output::last_words(told);
+            output::print_at_exit(told);
         }
     }
 
@@ -255,14 +251,14 @@ impl Shared {
     }
 }
 
-/// A transfer that Ctrl-C can break off, alone or together with others.
+/// A guard while which Ctrl-C interrupts a transfer.
 pub(super) struct Armed {
     interrupt: Interrupt,
     event: Arc<Event>,
 }
 
 impl Armed {
-    /// Waits so long, or until Ctrl-C.
+    /// Waits for this long. Fails if Ctrl-C is pressed.
     pub(super) fn pause(&self, length: Duration) -> Result<(), Error> {
         match net::wait(&mut [self.item()], net::deadline(length)) {
             Ok(()) => Err(Error::Interrupted),
@@ -271,12 +267,12 @@ impl Armed {
         }
     }
 
-    /// Whether Ctrl-C came.
+    /// Returns whether Ctrl-C was pressed.
     pub(super) fn came(&self) -> bool {
         self.pause(Duration::ZERO).is_err()
     }
 
-    /// Ready once Ctrl-C came.
+    /// Returns a poll item that is ready once Ctrl-C was pressed.
     pub(super) fn item(&self) -> PollItem<'_> {
         PollItem::new(self.event.handle(), Interest::Read)
     }
@@ -293,7 +289,7 @@ impl Drop for Armed {
     }
 }
 
-/// While it lives, what is typed is not shown.
+/// A guard while which typed characters are not echoed.
 pub(super) struct Hidden<'a> {
     interrupt: &'a Interrupt,
 }
@@ -304,13 +300,13 @@ impl Drop for Hidden<'_> {
     }
 }
 
-/// While it lives, Ctrl-C cuts a connection.
+/// A guard while which Ctrl-C closes a connection.
 pub(super) struct Held<'a> {
     interrupt: &'a Interrupt,
 }
 
 impl Held<'_> {
-    /// Whether it was cut.
+    /// Returns whether Ctrl-C has closed the connection.
     pub(super) fn was_cut(&self) -> bool {
         self.interrupt.has_cut()
     }
@@ -324,7 +320,7 @@ impl Drop for Held<'_> {
     }
 }
 
-/// While it lives, the terminal gives key by key.
+/// A guard while which the terminal is in raw mode.
 pub(super) struct Editing<'a> {
     interrupt: &'a Interrupt,
 }
@@ -335,14 +331,14 @@ impl Drop for Editing<'_> {
     }
 }
 
-/// While it lives, Ctrl-C is not for us.
-pub(super) struct Lent<'a> {
+/// A guard while which the client ignores Ctrl-C.
+pub(super) struct TerminalLent<'a> {
     interrupt: &'a Interrupt,
 }
 
-impl Drop for Lent<'_> {
+impl Drop for TerminalLent<'_> {
     fn drop(&mut self) {
-        self.interrupt.lock().lent = Lending::Until(Instant::now() + GRACE);
+        self.interrupt.lock().lent = TerminalUse::Until(Instant::now() + GRACE);
     }
 }
 
@@ -360,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_ctrl_c_breaks_off_the_transfer_and_the_second_ends_the_program() {
+    fn the_first_ctrl_c_interrupts_the_transfer_and_the_second_ends_the_program() {
         let interrupt = Interrupt::default();
         let armed = interrupt.begin().unwrap();
         assert!(!is_ready(&armed));
@@ -372,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_for_a_server_loses_the_connection_and_not_the_program() {
+    fn ctrl_c_closes_a_connection_instead_of_ending_the_program() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let line = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let interrupt = Interrupt::default();
@@ -387,34 +383,34 @@ mod tests {
     }
 
     #[test]
-    fn ctrl_c_cuts_the_connection_that_took_the_place_of_the_one_before() {
+    fn ctrl_c_closes_the_connection_that_replaced_the_first() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let [old, other, new] = [(); 3].map(|()| TcpStream::connect(address).unwrap());
         let interrupt = Interrupt::default();
         let held = interrupt.hold(old.try_clone().ok());
-        interrupt.renew(old.local_addr().unwrap(), new.try_clone().unwrap());
-        interrupt.renew(old.local_addr().unwrap(), other);
+        interrupt.replace_connection(old.local_addr().unwrap(), new.try_clone().unwrap());
+        interrupt.replace_connection(old.local_addr().unwrap(), other);
         interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
         assert!(held.was_cut());
         assert_eq!((&new).read(&mut [0]).unwrap(), 0);
     }
 
     #[test]
-    fn a_program_that_was_lent_the_terminal_has_ctrl_c_for_itself() {
+    fn ctrl_c_is_ignored_while_another_program_uses_the_terminal() {
         let interrupt = Interrupt::default();
         let lent = interrupt.lend();
         interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
         drop(lent);
         interrupt.arrived(Signal::Interrupt, |_| panic!("it was meant for the program"));
-        interrupt.lock().lent = Lending::Until(Instant::now());
+        interrupt.lock().lent = TerminalUse::Until(Instant::now());
         let left = Cell::new(false);
         interrupt.arrived(Signal::Interrupt, |_| left.set(true));
         assert!(left.get());
     }
 
     #[test]
-    fn what_begins_inside_of_something_broken_off_is_broken_off_too() {
+    fn a_transfer_that_begins_in_an_interrupted_operation_is_interrupted() {
         let interrupt = Interrupt::default();
         let outer = interrupt.begin().unwrap();
         interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
@@ -437,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_tidies_what_is_not_whole_and_nothing_else() {
+    fn a_signal_cleans_only_unfinished_files_up() {
         let interrupt = Interrupt::default();
         let (sender, tidied) = channel();
         let register = |name: &'static str| {

@@ -1,4 +1,4 @@
-//! A server for tests: it says what its script says, and fails when it hears anything else.
+//! A scripted server for tests, which panics if it receives another command than expected.
 
 use super::connection::{Connection, Settings};
 use crate::net::data::testing::Nothing;
@@ -36,7 +36,7 @@ impl Script {
         self.control.get_mut().start_tls(Box::new(tls));
     }
 
-    /// A connection to a server that has greeted and follows `script`.
+    /// Returns a connection to a server that sends a greeting and then runs `script`.
     pub(super) fn serve(script: impl FnOnce(&mut Script) + Send + 'static) -> Connection {
         Script::serve_as(Settings { timeout: PATIENCE, ..Settings::default() }, script)
     }
@@ -52,7 +52,7 @@ impl Script {
     }
 
     pub(super) fn say(&mut self, reply: &str) {
-        // In one write, so that what is said together arrives together.
+        // One write, so that several replies arrive together.
         self.control.get_mut().write_all(format!("{reply}\r\n").as_bytes()).unwrap();
     }
 
@@ -63,7 +63,7 @@ impl Script {
         line.trim_end_matches(['\r', '\n']).to_owned()
     }
 
-    /// Hears this command and answers it so.
+    /// Expects this command and sends the reply.
     pub(super) fn expect(&mut self, command: &str, reply: &str) {
         assert_eq!(self.hear(), command);
         self.say(reply);
@@ -77,7 +77,7 @@ impl Script {
         data
     }
 
-    /// Answers PASV with another address than its own.
+    /// Expects PASV and replies with another address than its own.
     pub(super) fn expect_passive_as(&mut self, host: [u8; 4]) -> Data {
         let data = Data::new();
         let mut text = b"227 ".to_vec();
@@ -92,7 +92,7 @@ impl Script {
         parse_extended(line.strip_prefix("EPRT ").unwrap().as_bytes()).unwrap()
     }
 
-    /// Closes the control connection while the data connection stays.
+    /// Closes the control connection, but not the data connection.
     pub(super) fn leave(&mut self) {
         self.control.get_ref().tcp().shutdown(std::net::Shutdown::Both).unwrap();
     }
@@ -116,7 +116,7 @@ impl Data {
         self.listener.accept().unwrap().0
     }
 
-    /// Sends all there is.
+    /// Sends bytes and closes the connection.
     pub(super) fn give(self, bytes: &[u8]) {
         drop(self.begin(bytes));
     }
@@ -128,7 +128,7 @@ impl Data {
         data
     }
 
-    /// Sends until the other side wants no more.
+    /// Sends bytes until the client closes the connection.
     pub(super) fn give_until_refused(self) {
         let mut data = self.accept();
         std::io::copy(&mut std::io::repeat(7).take(1 << 40), &mut data).unwrap_err();

@@ -1,14 +1,13 @@
-//! TLS of the client, apart from the commands (RFC 4217): how a connection becomes encrypted, and which
-//! certificates are accepted.
+//! TLS of the client: the context that connections share, and the verification of certificates.
 //!
-//! A handshake gives an [`Unverified`] connection, over which nothing can be sent. Only its methods turn
-//! it into one that can be used: [`Unverified::trust`] for a control connection, by the rules of
+//! A handshake returns an [`Unverified`] connection, over which nothing can be sent. Only its methods
+//! convert it to a usable one: [`Unverified::trust`] for a control connection, by the rules of
 //! [`TrustPolicy`], and [`Unverified::belonging_to`] for a data connection.
 
 mod known_certificates;
 mod trust;
 
-pub use trust::Person;
+pub use trust::TrustPrompt;
 pub(super) use trust::{Server, TrustPolicy, Unverified};
 
 use super::error::{Error, TlsFailure};
@@ -18,20 +17,20 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// How a control connection becomes encrypted.
+/// The way in which a control connection becomes encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Encryption {
-    /// It does not, unless the server requires TLS before it takes a password.
+    /// No TLS, unless the server requires it for the login.
     #[default]
     Clear,
-    /// By AUTH TLS before any other command.
+    /// AUTH TLS before any other command.
     Explicit,
-    /// From the first byte.
+    /// TLS from the first byte.
     Implicit,
 }
 
 impl Encryption {
-    /// Returns the stricter of what the options and a URL ask for.
+    /// Combines the encryption of a URL with that of the options: the URL wins unless it is without TLS.
     pub(super) fn at_least(self, other: Encryption) -> Encryption {
         if self == Encryption::Clear { other } else { self }
     }
@@ -40,15 +39,15 @@ impl Encryption {
 /// The options of TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsOptions {
-    /// The file of libssl, in place of the system's.
+    /// The file of libssl, instead of the system's.
     pub library: Option<PathBuf>,
-    /// The file with the certificates of authorities, in place of the system's.
+    /// The file with the certificates of authorities, instead of the system's.
     pub authorities: Option<PathBuf>,
     /// The lowest version.
     pub min: TlsVersion,
-    /// The only certificates that are accepted, if there are any.
+    /// The only accepted certificates; empty if there are no pins.
     pub pins: Vec<Pin>,
-    /// Data connections stay in clear.
+    /// Data connections are not encrypted.
     pub clear_data: bool,
 }
 
@@ -65,11 +64,11 @@ impl Default for TlsOptions {
     }
 }
 
-/// The TLS that connections share. Clones share one context, which is made for the first handshake.
+/// The TLS context of the client. Clones share it, and it is created for the first handshake.
 #[derive(Clone)]
 pub struct TlsClient {
     shared: Arc<Shared>,
-    /// The person may be asked about a certificate.
+    /// The user may be asked about a certificate.
     asks: bool,
     /// Data connections are protected.
     protects_data: bool,
@@ -82,18 +81,19 @@ struct Shared {
 }
 
 impl Default for TlsClient {
-    /// The default options; certificates are accepted only if an authority vouches for them.
+    /// The default options. Only certificates of trusted authorities are accepted.
     fn default() -> TlsClient {
         TlsClient::new(TlsOptions::default(), None, None)
     }
 }
 
 impl TlsClient {
-    /// Takes the options, the file of the certificates that the user trusts, and whom to ask about others.
+    /// Creates the context. `trusted` is the file of the certificates that the user has accepted, and
+    /// `person` asks the user about others.
     pub fn new(
         options: TlsOptions,
         trusted: Option<PathBuf>,
-        person: Option<Box<dyn Person>>,
+        person: Option<Box<dyn TrustPrompt>>,
     ) -> TlsClient {
         let trust = TrustPolicy::new(options.pins.clone(), trusted, person);
         let protects_data = !options.clear_data;
@@ -101,7 +101,7 @@ impl TlsClient {
         TlsClient { shared: Arc::new(shared), asks: true, protects_data }
     }
 
-    /// Returns a clone that asks nobody, for connections that are made beside or in place of another.
+    /// Returns a clone that never asks the user, for helpers and reconnecting.
     pub(super) fn without_questions(&self) -> TlsClient {
         TlsClient { asks: false, ..self.clone() }
     }
@@ -124,8 +124,7 @@ impl TlsClient {
         self.protects_data = protects_data;
     }
 
-    /// Loads the library and the authorities, so that what is wrong with them is told before anything is
-    /// sent.
+    /// Loads the library and the authorities, so that their errors are reported before anything is sent.
     pub(super) fn load(&self) -> Result<(), Error> {
         self.context().map(drop)
     }
@@ -135,7 +134,7 @@ impl TlsClient {
         made.as_ref().map_err(|text| Error::Tls(TlsFailure::Unavailable(text.clone())))
     }
 
-    /// Prepares a handshake with `host`, which continues `session`.
+    /// Prepares a handshake with `host`, which resumes `session` if there is one.
     pub(super) fn connect(
         &self,
         tcp: TcpStream,

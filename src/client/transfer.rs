@@ -1,27 +1,26 @@
 //! Transfers of files.
 //!
 //! The shell builds one [`download::Download`] or [`upload::Upload`] for each file and gets one
-//! [`outcome::TransferOutcome`] for it. In between, `retry` tries again what broke off, `batch` and
-//! `segmented` spread files and ranges over the connections of a `worker_pool`, and `compare` decides
-//! what may be continued.
+//! [`outcome::TransferOutcome`] for it. In between, `retry` repeats interrupted transfers, `batch` and
+//! `segmented` distribute files and ranges over the connections of a `worker_pool`, and `compare` decides
+//! which files may be continued.
 //!
 //! Each try is an [`IncomingTransfer`] or [`OutgoingTransfer`], a guard that borrows its connection,
-//! moves the bytes, and leaves the connection in order:
+//! moves the bytes, and leaves the connection usable:
 //!
-//! - A download is done when the server confirms it and as many bytes came as it said the file has;
-//!   more only if the caller allows for a file that grows. An upload is done when all bytes were sent
-//!   and the server confirms it after that.
-//! - A refusal that comes while bytes move ends the transfer and becomes its error, instead of the
-//!   broken pipe that follows from it.
-//! - A guard that is dropped, or whose transfer fails on this side, aborts the transfer (ABOR) and
-//!   reads the replies that the server owes, so that the session can continue. If they do not come,
-//!   the connection is lost.
-//! - While bytes move and the control connection is silent for long, a NOOP is sent, one at a time.
-//!   Servers answer it at once, after the transfer, or never. While it is unanswered a reply about
-//!   syntax (x0z, RFC 959 section 4.2), which ends no transfer, is taken for its answer. A server that
-//!   does not answer it soon after the transfer, or ends the transfer over it, is not sent another.
-//! - A passive data connection is made before the command is sent: if it cannot be made, there is no
-//!   transfer to abort.
+//! - A download succeeds if the server confirms it and the file has the size that SIZE returned, or is
+//!   larger and the caller allows growth. An upload succeeds if all bytes were sent and the server
+//!   confirms it after that.
+//! - A negative reply during the transfer ends it and becomes its error, instead of the broken pipe that
+//!   follows.
+//! - A guard that is dropped, or whose transfer fails locally, aborts the transfer (ABOR) and reads the
+//!   pending replies, so that the session can continue. If they do not arrive, the connection is lost.
+//! - If the control connection is silent for long during a transfer, a NOOP is sent, one at a time.
+//!   Servers answer it at once, after the transfer, or never. While it is unanswered, a reply about
+//!   syntax (x0z, RFC 959 section 4.2), which never ends a transfer, counts as its answer. If a server
+//!   does not answer it soon after the transfer, or ends the transfer because of it, no more are sent.
+//! - A passive data connection is opened before the command is sent, so that no transfer has to be aborted
+//!   if that fails.
 
 mod append;
 pub(super) mod batch;
@@ -56,28 +55,28 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::ops::Range;
 
-/// How many bytes a file may at least grow by while it is fetched.
-const SMALLEST_GROWTH: u64 = 16 * 1024 * 1024;
+/// The growth during a download that is allowed for a file of any size, in bytes.
+const MIN_GROWTH: u64 = 16 * 1024 * 1024;
 
-/// A file or listing that the server is about to send. Dropped, it aborts the transfer.
+/// A download of a file or listing that has started. Dropping it aborts the transfer.
 pub struct IncomingTransfer<'c> {
     transfer: RunningTransfer<'c>,
     representation: Representation,
-    /// Where in the file the transfer began.
+    /// The offset in the file at which the transfer began.
     from: u64,
     expected: Option<u64>,
-    /// How many bytes more than expected may come.
+    /// The number of bytes that may arrive beyond the expected ones.
     growth: u64,
 }
 
-/// A file that the server is about to receive. Dropped, it aborts the transfer.
+/// An upload that has started. Dropping it aborts the transfer.
 pub struct OutgoingTransfer<'c> {
     transfer: RunningTransfer<'c>,
     representation: Representation,
 }
 
 impl Connection {
-    /// Begins to fetch a file.
+    /// Starts to fetch a file.
     ///
     /// # Errors
     /// Those of every command, [`Error::NoData`], [`Error::Interrupted`].
@@ -87,7 +86,7 @@ impl Connection {
         self.retrieve_from(name, 0, expected)
     }
 
-    /// Begins to fetch a file of `size` bytes, beginning at the byte `from`.
+    /// Starts to fetch a file of `size` bytes from the offset `from` on.
     pub(super) fn retrieve_from(
         &mut self,
         name: &Name,
@@ -105,8 +104,8 @@ impl Connection {
         Ok(IncomingTransfer { transfer, representation, from, expected, growth: 0 })
     }
 
-    /// Begins to fetch the listing of a directory, in the type that is set: it is text for people, and
-    /// a change of type would cost a round trip here and another at the next file.
+    /// Starts to fetch the listing of a directory. TYPE is not changed, because that would cost a round
+    /// trip now and another before the next file.
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
@@ -114,7 +113,7 @@ impl Connection {
         self.fetch_listing(&Command::List(path))
     }
 
-    /// Begins to fetch the answer to any command that sends a listing.
+    /// Starts to fetch the listing of any command that sends one.
     pub(super) fn fetch_listing(
         &mut self,
         command: &Command,
@@ -124,7 +123,7 @@ impl Connection {
         Ok(IncomingTransfer { transfer, representation, from: 0, expected: None, growth: 0 })
     }
 
-    /// Begins to fetch the names in a directory, or those that a pattern matches.
+    /// Starts to fetch the names in a directory, or the names that match a pattern.
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
@@ -132,7 +131,7 @@ impl Connection {
         self.fetch_listing(&Command::Nlst(path))
     }
 
-    /// Begins to send a file.
+    /// Starts to send a file.
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
@@ -140,7 +139,7 @@ impl Connection {
         self.store_from(name, 0)
     }
 
-    /// Begins to send a file, beginning at its byte `from`.
+    /// Starts to send a file from the offset `from` on.
     pub(super) fn store_from(
         &mut self,
         name: &Name,
@@ -149,7 +148,7 @@ impl Connection {
         self.send_file(&Command::Stor(name.clone()), from)
     }
 
-    /// Begins to append to a file.
+    /// Starts to append to a file.
     ///
     /// # Errors
     /// Those of [`Connection::retrieve`].
@@ -165,8 +164,7 @@ impl Connection {
     }
 }
 
-/// Sets the type; if commands go out together with the transfer, in the same round trip as the data
-/// connection is agreed on.
+/// Sets the type. If commands are pipelined behind the transfer, TYPE is pipelined with EPSV.
 fn prepare(connection: &mut Connection) -> Result<(), Error> {
     if connection.has_pipelined_commands() {
         connection.get_ready()
@@ -176,7 +174,7 @@ fn prepare(connection: &mut Connection) -> Result<(), Error> {
 }
 
 impl Connection {
-    /// Sets the type and agrees on a data connection before it is known which file is next.
+    /// Sets the type and negotiates a data connection before the next file is known.
     pub(super) fn get_ready(&mut self) -> Result<(), Error> {
         if let Some(reply) = self.set_file_type_and_send_epsv()? {
             keep_early_epsv_reply(self, &reply);
@@ -186,25 +184,25 @@ impl Connection {
 }
 
 impl IncomingTransfer<'_> {
-    /// Returns how many bytes will come, if the server told.
+    /// Returns the number of bytes to be received, if the server has told the size.
     pub fn size(&self) -> Option<u64> {
         self.expected
     }
 
-    /// Takes more bytes than the server promised, because the file may grow while it is fetched: up to
-    /// as many again, or [`SMALLEST_GROWTH`], so that a file without end does not fill a disk. A server
-    /// that ignores REST sends the bytes before the restart offset, too, and is found out by that.
+    /// Accepts more bytes than expected, because the file may grow during the download: as many again, at
+    /// least [`MIN_GROWTH`], so that an endless file does not fill the disk. After REST the limit is
+    /// below the restart offset, to detect a server that ignores REST and sends the whole file.
     pub(super) fn that_may_grow(mut self) -> Self {
-        let growth = self.expected.unwrap_or(0).max(SMALLEST_GROWTH);
+        let growth = self.expected.unwrap_or(0).max(MIN_GROWTH);
         self.growth = if self.from > 0 { growth.min(self.from - 1) } else { growth };
         self
     }
 
-    /// Writes all bytes that come to `sink` and returns how many came over the wire. Only `Ok` means
-    /// that the file is whole; an error leaves any part of it in `sink`.
+    /// Writes all received bytes to `sink` and returns the number of bytes on the wire. Only `Ok` means
+    /// that the file is complete; after an error `sink` has an arbitrary part of it.
     ///
     /// # Errors
-    /// [`Error::Local`] is that of `sink`.
+    /// [`Error::Local`] if `sink` fails, and those of the transfer.
     pub fn receive(mut self, sink: &mut impl Write, moved: impl FnMut(u64)) -> Result<u64, Error> {
         let outcome = match self.representation {
             Representation::Image => {
@@ -223,7 +221,7 @@ impl IncomingTransfer<'_> {
         self.end(outcome)
     }
 
-    /// Does what [`IncomingTransfer::receive`] does, into a plain file at its position.
+    /// Like [`IncomingTransfer::receive`], into a regular file at its position.
     pub(super) fn receive_file(
         mut self,
         file: &mut File,
@@ -244,16 +242,16 @@ impl IncomingTransfer<'_> {
             && error.kind() == io::ErrorKind::UnexpectedEof
             && self.expected == Some(got)
         {
-            // No close_notify came, but every byte that was promised.
+            // close_notify is missing, but all expected bytes have arrived.
             outcome.end = End::Done;
         }
         self.transfer.came = match self.expected {
-            None => Completeness::Unmeasured,
-            Some(expected) if expected <= got => Completeness::All,
-            Some(_) => Completeness::Less,
+            None => Completeness::Unknown,
+            Some(expected) if expected <= got => Completeness::Complete,
+            Some(_) => Completeness::Incomplete,
         };
         match (self.transfer.finish(outcome), self.expected) {
-            // The missing bytes say more than the missing final reply.
+            // The missing bytes are a better error than the missing final reply.
             (Ok(_) | Err(Error::TimedOut(_)), Some(expected)) if expected > got => {
                 Err(Error::TooShort { expected, got })
             }
@@ -263,11 +261,11 @@ impl IncomingTransfer<'_> {
 }
 
 impl OutgoingTransfer<'_> {
-    /// Sends all of `source` and returns how many bytes went over the wire. Only `Ok` means that the
-    /// server has the file.
+    /// Sends all of `source` and returns the number of bytes on the wire. Only `Ok` means that the server
+    /// has the file.
     ///
     /// # Errors
-    /// [`Error::Local`] is that of `source`.
+    /// [`Error::Local`] if `source` fails, and those of the transfer.
     pub fn send(mut self, source: &mut impl Read, moved: impl FnMut(u64)) -> Result<u64, Error> {
         let outcome = match self.representation {
             Representation::Image => self.transfer.send(source, moved),
@@ -276,14 +274,14 @@ impl OutgoingTransfer<'_> {
         self.transfer.finish(outcome)
     }
 
-    /// Sends these bytes of a plain file, whose position is the first of them.
+    /// Sends these bytes of a regular file, whose position is their beginning.
     pub(super) fn send_file(
         mut self,
         file: &mut File,
         bytes: Range<u64>,
         moved: impl FnMut(u64),
     ) -> Result<u64, Error> {
-        // The size of a file below /proc is not known before it is read.
+        // A file in /proc has a size of 0.
         let is_sized = !bytes.is_empty();
         let as_it_is = self.representation == Representation::Image;
         if !is_sized || !as_it_is {
@@ -293,7 +291,7 @@ impl OutgoingTransfer<'_> {
         let outcome = self.transfer.send_file(file, bytes, moved);
         match self.transfer.finish(outcome)? {
             sent if sent < all => {
-                let shorter = io::Error::other("the file became shorter while it was sent");
+                let shorter = io::Error::other("the file shrank while it was sent");
                 Err(Error::Local(shorter))
             }
             sent => Ok(sent),

@@ -192,7 +192,7 @@ impl Connection {
         let before = self.socket().and_then(|socket| socket.local_addr().ok());
         *self = made;
         if let (Some(before), Some(socket)) = (before, self.socket()) {
-            self.settings.interrupt.renew(before, socket);
+            self.settings.interrupt.replace_connection(before, socket);
         }
     }
 

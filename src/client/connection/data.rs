@@ -13,33 +13,33 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::time::Instant;
 
 /// The direction and address of a data connection.
-pub(in crate::client) enum Route {
+pub(in crate::client) enum DataEndpoint {
     /// The client connects to this address.
-    To {
+    Connect {
         /// The server's port, at its address.
         address: SocketAddr,
         /// The reply to EPSV named the port.
         extended: bool,
     },
     /// The server connects to this listener.
-    From(TcpListener),
+    Listen(TcpListener),
 }
 
 /// The result of a wait that its [`TransferHooks`] stopped before there was a connection.
 pub(in crate::client) struct Stopped;
 
-impl Route {
+impl DataEndpoint {
     /// Negotiates the next data connection before the deadline.
     pub(in crate::client) fn negotiate(
         connection: &mut Connection,
         deadline: Option<Instant>,
-    ) -> Result<Route, Error> {
+    ) -> Result<DataEndpoint, Error> {
         if let Some(address) = connection.take_data_address() {
-            return Ok(Route::To { address, extended: true });
+            return Ok(DataEndpoint::Connect { address, extended: true });
         }
         match connection.settings().mode {
             DataMode::Passive | DataMode::PassiveAnyHost => passive(connection, deadline),
-            DataMode::Active => active(connection).map(Route::From),
+            DataMode::Active => active(connection).map(DataEndpoint::Listen),
         }
     }
 
@@ -48,9 +48,9 @@ impl Route {
     pub(in crate::client) fn negotiate_pasv(
         connection: &mut Connection,
         deadline: Option<Instant>,
-    ) -> Result<Option<Route>, Error> {
+    ) -> Result<Option<DataEndpoint>, Error> {
         match classic_passive(connection, deadline) {
-            Ok(address) => Ok(Some(Route::To { address, extended: false })),
+            Ok(address) => Ok(Some(DataEndpoint::Connect { address, extended: false })),
             Err(Error::Refused(_) | Error::Unintelligible(_)) => Ok(None),
             Err(error) => Err(error),
         }
@@ -58,7 +58,7 @@ impl Route {
 
     /// Returns true if EPSV named the port.
     pub(in crate::client) fn is_extended(&self) -> bool {
-        matches!(self, Route::To { extended: true, .. })
+        matches!(self, DataEndpoint::Connect { extended: true, .. })
     }
 
     /// Connects to the server, or accepts its connection.
@@ -69,10 +69,10 @@ impl Route {
         hooks: &mut impl TransferHooks,
     ) -> Result<Result<Data, Stopped>, Error> {
         let (to, connected) = match self {
-            Route::To { address: to, .. } => {
+            DataEndpoint::Connect { address: to, .. } => {
                 (Some(*to), net::dial(source(ends, *to), *to, deadline, hooks))
             }
-            Route::From(listener) => {
+            DataEndpoint::Listen(listener) => {
                 let (peer, mut unexpected) = (ends.peer.ip(), UnexpectedPeers::default());
                 (None, net::accept_from(listener, peer, deadline, &mut unexpected, hooks))
             }
@@ -104,20 +104,20 @@ pub(in crate::client) fn keep_early_epsv_reply(connection: &mut Connection, repl
 
 /// Sends EPSV, and PASV if the reply to EPSV is not usable: some servers reply 200, 425 or 451, or name
 /// another address family. After a success of PASV, EPSV is not sent again.
-fn passive(connection: &mut Connection, deadline: Option<Instant>) -> Result<Route, Error> {
+fn passive(connection: &mut Connection, deadline: Option<Instant>) -> Result<DataEndpoint, Error> {
     if !connection.uses_extended() {
         let address = classic_passive(connection, deadline)?;
-        return Ok(Route::To { address, extended: false });
+        return Ok(DataEndpoint::Connect { address, extended: false });
     }
     let useless = match connection.call_by(&EPSV, deadline) {
         Ok(reply) => match extended_address(&reply, connection.peer()) {
-            Some(address) => return Ok(Route::To { address, extended: true }),
+            Some(address) => return Ok(DataEndpoint::Connect { address, extended: true }),
             None => Error::Unintelligible(reply),
         },
         Err(error @ Error::Refused(_)) => error,
         Err(error) => return Err(error),
     };
-    let route = Route::negotiate_pasv(connection, deadline)?.ok_or(useless)?;
+    let route = DataEndpoint::negotiate_pasv(connection, deadline)?.ok_or(useless)?;
     connection.capabilities().epsv = false;
     Ok(route)
 }

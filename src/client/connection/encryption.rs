@@ -217,7 +217,7 @@ mod tests {
     use crate::client::pin::Pin;
     use crate::client::signals::Interrupt;
     use crate::client::test_server::Script;
-    use crate::client::tls::{Person, TlsClient, TlsOptions};
+    use crate::client::tls::{TlsClient, TlsOptions, TrustPrompt};
     use crate::net::data::testing::contexts;
     use crate::protocol::{Name, Secret};
     use std::net::TcpListener;
@@ -228,7 +228,7 @@ mod tests {
     /// A person whom nobody may ask.
     struct Undisturbed;
 
-    impl Person for Undisturbed {
+    impl TrustPrompt for Undisturbed {
         fn confirms(&self, question: &str) -> Result<bool, Error> {
             panic!("asked {question}")
         }

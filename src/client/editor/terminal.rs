@@ -5,7 +5,7 @@ use super::History;
 use super::keys::{Key, Keys};
 use super::screen::{Screen, columns_of};
 use super::state::{Completion, EditorState, EditorStep};
-use crate::client::signals::{Editing, Interrupt, NO_MARKS};
+use crate::client::signals::{BRACKETED_PASTE_OFF, Editing, Interrupt};
 use crate::sys::{KeyInput, Waker, has_key, read_key, suspend, terminal_width};
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -19,7 +19,7 @@ const KEY_PATIENCE: Duration = Duration::from_millis(100);
 const USUAL_WIDTH: u16 = 80;
 
 /// Switches on bracketed paste.
-const MARK_PASTES: &[u8] = b"\x1b[?2004h";
+const BRACKETED_PASTE_ON: &[u8] = b"\x1b[?2004h";
 
 /// Returns whether standard input and standard error are a terminal that supports editing.
 pub(in super::super) fn is_capable() -> bool {
@@ -171,7 +171,7 @@ impl Reader {
 }
 
 /// The result of asking for a secret.
-pub(in super::super) enum Told {
+pub(in super::super) enum Answer {
     Words(Vec<u8>),
     /// Ctrl-C.
     Nothing,
@@ -188,7 +188,7 @@ enum Echo {
 ///
 /// # Errors
 /// Fails if the terminal cannot be read key by key.
-pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
+pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Answer> {
     read_words(interrupt, Echo::Off)
 }
 
@@ -196,11 +196,11 @@ pub(in super::super) fn read_secret(interrupt: &Interrupt) -> io::Result<Told> {
 ///
 /// # Errors
 /// Fails if the terminal cannot be read key by key.
-pub(in super::super) fn read_answer(interrupt: &Interrupt) -> io::Result<Told> {
+pub(in super::super) fn read_answer(interrupt: &Interrupt) -> io::Result<Answer> {
     read_words(interrupt, Echo::On)
 }
 
-fn read_words(interrupt: &Interrupt, echo: Echo) -> io::Result<Told> {
+fn read_words(interrupt: &Interrupt, echo: Echo) -> io::Result<Answer> {
     let waker = Arc::new(Waker::new()?);
     let _raw = interrupt.edit(&waker)?;
     let mut words = Vec::new();
@@ -208,10 +208,12 @@ fn read_words(interrupt: &Interrupt, echo: Echo) -> io::Result<Told> {
         let before = words.clone();
         match read_key(&waker, None)? {
             KeyInput::Byte(0x04) | KeyInput::End if echo == Echo::On && words.is_empty() => {
-                return Ok(Told::Nothing);
+                return Ok(Answer::Nothing);
             }
-            KeyInput::Byte(b'\r' | b'\n' | 0x04) | KeyInput::End => return Ok(Told::Words(words)),
-            KeyInput::Byte(0x03) => return Ok(Told::Nothing),
+            KeyInput::Byte(b'\r' | b'\n' | 0x04) | KeyInput::End => {
+                return Ok(Answer::Words(words));
+            }
+            KeyInput::Byte(0x03) => return Ok(Answer::Nothing),
             KeyInput::Byte(0x15) => words.clear(),
             KeyInput::Byte(0x08 | 0x7f) => forget_last(&mut words),
             // An answer ignores control characters, such as the beginning of a cursor key.
@@ -247,14 +249,14 @@ struct Raw<'a> {
 impl Raw<'_> {
     fn begin<'a>(interrupt: &'a Interrupt, waker: &Arc<Waker>) -> io::Result<Raw<'a>> {
         let raw = Raw { _editing: interrupt.edit(waker)? };
-        show(MARK_PASTES);
+        show(BRACKETED_PASTE_ON);
         Ok(raw)
     }
 }
 
 impl Drop for Raw<'_> {
     fn drop(&mut self) {
-        show(NO_MARKS.as_bytes());
+        show(BRACKETED_PASTE_OFF.as_bytes());
     }
 }
 

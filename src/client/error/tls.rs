@@ -1,4 +1,4 @@
-//! Why a connection is not protected as it has to be.
+//! Errors of TLS.
 
 use super::text;
 use crate::client::pin::Pin;
@@ -9,47 +9,47 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Why a connection is not protected as it has to be.
+/// The reason why a connection is not protected as required.
 #[derive(Debug)]
 pub enum TlsFailure {
-    /// The library cannot be used, or not with these options.
+    /// The library cannot be used, or does not support these options.
     Unavailable(String),
-    /// The server does not begin TLS.
+    /// The server refused AUTH TLS.
     Refused(Reply),
-    /// Replies in clear followed the one that begins TLS.
+    /// Cleartext followed the reply that starts TLS.
     Injected,
     /// The handshake failed.
     Handshake(io::Error),
     /// The server broke the protocol after the handshake.
     Broken(io::Error),
-    /// Nobody vouches for the certificate of the server.
+    /// The certificate of the server is not trusted.
     Untrusted {
-        /// The host that was named.
+        /// The host.
         host: String,
-        /// What is wrong with the certificate.
+        /// The error of the certificate.
         wrong: String,
-        /// The pin that accepts it, if there is a certificate and nobody has been asked about it.
+        /// The pin that accepts it, unless there is no certificate or the user has rejected it.
         shown: Option<Pin>,
     },
-    /// The certificate is another one than the user has accepted before.
+    /// The certificate differs from the one that the user has accepted before.
     Changed {
-        /// The host and port that were named.
+        /// The host and port.
         server: String,
-        /// The certificate that was accepted.
+        /// The accepted certificate.
         known: Pin,
-        /// The certificate that the server has now.
+        /// The current certificate.
         shown: Pin,
-        /// The file that has the accepted one.
+        /// The file with the accepted certificate.
         file: PathBuf,
     },
-    /// The certificate is none of those that are pinned.
+    /// The certificate matches no `--tls-pin`.
     NotPinned {
-        /// The host that was named.
+        /// The host.
         host: String,
-        /// The certificate that the server has.
+        /// The certificate of the server.
         shown: Pin,
     },
-    /// The server refuses the protection of data connections that was asked for.
+    /// The server refused the requested protection of data connections.
     DataProtection(Reply),
     /// A data connection leads to another server than the control connection.
     OtherServer,
@@ -60,17 +60,15 @@ impl fmt::Display for TlsFailure {
         match self {
             TlsFailure::Unavailable(text) => f.write_str(text),
             TlsFailure::Refused(reply) => {
-                write!(f, "the server does not begin TLS: {}", text(reply))
+                write!(f, "the server refuses TLS: {}", text(reply))
             }
             TlsFailure::Injected => f.write_str(
-                "the server sent more in clear after it agreed to TLS; an attacker may have added it",
+                "the server sent cleartext after agreeing to TLS; an attacker may have injected it",
             ),
-            TlsFailure::Handshake(error) | TlsFailure::Broken(error) => {
-                f.write_str(&words(error))
-            }
+            TlsFailure::Handshake(error) | TlsFailure::Broken(error) => f.write_str(&words(error)),
             TlsFailure::Untrusted { host, wrong, shown: pin } => {
                 let (host, wrong) = (shown(host.as_bytes()), shown(wrong.as_bytes()));
-                write!(f, "{host} shows a certificate that nobody vouches for ({wrong})")?;
+                write!(f, "cannot verify the certificate of {host} ({wrong})")?;
                 match pin {
                     None => Ok(()),
                     Some(pin) => write!(f, ": SHA-256 {pin}; to accept it, use --tls-pin {pin}"),
@@ -80,34 +78,34 @@ impl fmt::Display for TlsFailure {
                 let (server, file) = (shown(server.as_bytes()), file.display().to_string());
                 write!(
                     f,
-                    "{server} shows another certificate than the one that you have accepted. \
-                     Accepted: SHA-256 {known}; shown now: SHA-256 {now}. If it is right, remove the \
-                     line of {server} from {}",
+                    "the certificate of {server} is not the one that you have accepted. Accepted: \
+                     SHA-256 {known}; now: SHA-256 {now}. If the new one is right, remove the line \
+                     of {server} from {}",
                     shown(file.as_bytes())
                 )
             }
             TlsFailure::NotPinned { host, shown: now } => write!(
                 f,
-                "{} shows another certificate than --tls-pin names: SHA-256 {now}",
+                "the certificate of {} does not match --tls-pin: SHA-256 {now}",
                 shown(host.as_bytes())
             ),
             TlsFailure::DataProtection(reply) => {
-                write!(f, "the server refuses this protection of data connections: {}", text(reply))
+                write!(f, "the server refuses this protection of data: {}", text(reply))
             }
             TlsFailure::OtherServer => f.write_str(
-                "the data connection leads to another server: its certificate is not that of the \
-                 control connection",
+                "the data connection leads to another server: its certificate differs from that of \
+                 the control connection",
             ),
         }
     }
 }
 
-/// Returns the words for a failed read or write, which TLS may have more to say of than the system.
+/// Returns the message for a failed read or write, from TLS if it has one.
 pub(super) fn words(error: &io::Error) -> String {
     match TlsError::of(error) {
         None => error.to_string(),
         Some(error) if error.kind() == TlsErrorKind::ClearText => {
-            "the server went on without TLS".to_owned()
+            "the server continued without TLS".to_owned()
         }
         Some(error) => shown(error.to_string().as_bytes()),
     }

@@ -58,18 +58,18 @@ impl Action {
 
 /// Prints the result of a transfer. A name is empty if the transfer has none on that side.
 pub(in crate::client) fn print(
-    deed: Action,
+    action: Action,
     remote: &[u8],
     local: &[u8],
     result: &Result<u64, Error>,
 ) -> Result<(), Error> {
-    print_line(described(deed, remote, local, result).as_bytes())
+    print_line(described(action, remote, local, result).as_bytes())
 }
 
-fn described(deed: Action, remote: &[u8], local: &[u8], result: &Result<u64, Error>) -> String {
+fn described(action: Action, remote: &[u8], local: &[u8], result: &Result<u64, Error>) -> String {
     let names = [("remote", remote), ("local", local)];
     let known = names.into_iter().filter(|(_, name)| !name.is_empty());
-    let object = Object::new().text("transfer", deed.name());
+    let object = Object::new().text("transfer", action.name());
     let object = known.fold(object, |object, (side, name)| object.text(side, name));
     match result {
         Ok(bytes) => object.number("bytes", *bytes).finish(),
@@ -89,7 +89,7 @@ mod tests {
         );
         assert_eq!(
             described(Action::Retrieve, b"..", b"", &Err(Error::Endless)),
-            r#"{"transfer":"retrieve","remote":"..","error":"the tree does not end"}"#
+            r#"{"transfer":"retrieve","remote":"..","error":"the directory tree is too large"}"#
         );
     }
 }

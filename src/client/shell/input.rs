@@ -1,6 +1,6 @@
 //! Standard input: its use, questions at the terminal, and reading lines.
 
-use crate::client::editor::{Told, read_answer};
+use crate::client::editor::{Answer, read_answer};
 use crate::client::error::Error;
 use crate::client::options::Commands;
 use crate::client::output::Messages;
@@ -44,8 +44,8 @@ pub(super) fn ask(
     };
     messages.prompt("\n");
     match told {
-        Told::Words(answer) => Ok(Some(answer)),
-        Told::Nothing => Ok(None),
+        Answer::Words(answer) => Ok(Some(answer)),
+        Answer::Nothing => Ok(None),
     }
 }
 

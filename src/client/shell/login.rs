@@ -2,7 +2,7 @@
 
 use super::input::{ask, read_line};
 use crate::client::connection::{Connection, Exposure};
-use crate::client::editor::{Told, read_secret};
+use crate::client::editor::{Answer, read_secret};
 use crate::client::error::Error;
 use crate::client::name::parse_name;
 use crate::client::netrc::{self, NetrcLogin};
@@ -10,7 +10,7 @@ use crate::client::options::{AutoLogin, Netrc, Options};
 use crate::client::output::Messages;
 use crate::client::signals::Interrupt;
 use crate::client::state_dir::state_file;
-use crate::client::tls::{Person, TlsClient};
+use crate::client::tls::{TlsClient, TrustPrompt};
 use crate::client::url::Endpoint;
 use crate::protocol::{Name, Secret};
 use crate::text::shown;
@@ -97,7 +97,7 @@ impl LoginPolicy {
 /// authority has signed.
 pub(super) fn tls_client(options: &Options, interrupt: &Interrupt) -> TlsClient {
     let messages = Messages::new(options.verbosity);
-    let terminal = || Box::new(Terminal(messages, interrupt.clone())) as Box<dyn Person>;
+    let terminal = || Box::new(Terminal(messages, interrupt.clone())) as Box<dyn TrustPrompt>;
     let person = io::stdin().is_terminal().then(terminal);
     TlsClient::new(options.tls.clone(), state_file("trusted"), person)
 }
@@ -105,7 +105,7 @@ pub(super) fn tls_client(options: &Options, interrupt: &Interrupt) -> TlsClient 
 /// The user at the terminal.
 struct Terminal(Messages, Interrupt);
 
-impl Person for Terminal {
+impl TrustPrompt for Terminal {
     fn confirms(&self, question: &str) -> Result<bool, Error> {
         let answer = ask(question, self.0, &self.1)?.ok_or(Error::Interrupted)?;
         Ok(answer.trim_ascii_start().first().is_some_and(|first| b"yY".contains(first)))
@@ -171,8 +171,8 @@ impl SecretPrompt<'_> {
 
 fn type_password(interrupt: &Interrupt) -> Result<Vec<u8>, Error> {
     match read_secret(interrupt) {
-        Ok(Told::Words(typed)) => Ok(typed),
-        Ok(Told::Nothing) => Err(Error::Interrupted),
+        Ok(Answer::Words(typed)) => Ok(typed),
+        Ok(Answer::Nothing) => Err(Error::Interrupted),
         // The terminal cannot deliver single keys, but can turn the echo off.
         Err(_) => {
             let _hidden = interrupt.hide_typing().map_err(Error::Local)?;

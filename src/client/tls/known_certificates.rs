@@ -1,8 +1,8 @@
-//! The certificates that the user trusts without an authority: a line for each server, `HOST:PORT` and
-//! the SHA-256 of its certificate.
+//! The certificates that the user has accepted: a file with one line per server, `HOST:PORT` and the SHA-256
+//! of its certificate.
 //!
-//! The file is for its owner alone and is replaced whole. It keeps a bounded number of servers, those that
-//! were added last. A line that is neither is left out when the file is written next.
+//! Only the owner can read the file, and it is replaced atomically. It keeps the servers that were added
+//! last, up to a limit. Invalid lines are dropped when the file is written.
 
 use crate::client::pin::Pin;
 use crate::sys::owner_only;
@@ -13,30 +13,29 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
-/// How many servers the file keeps.
+/// The number of servers that the file keeps.
 const MOST: usize = 1000;
-/// How many bytes of the file are read: more than that many servers have.
+/// The number of bytes of the file that are read: more than these servers need.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// The certificates that the user trusts.
+/// The certificates that the user has accepted.
 pub(super) struct KnownCertificates {
     file: Option<PathBuf>,
-    /// Those that were added by this program, which may not be in the file.
+    /// The certificates that were added in this run, which may be missing in the file.
     added: Mutex<BTreeMap<String, Pin>>,
 }
 
 impl KnownCertificates {
-    /// Without a file, certificates are known until the program ends.
+    /// Uses this file. Without a file, certificates are remembered until the program ends.
     pub(super) fn new(file: Option<PathBuf>) -> KnownCertificates {
         KnownCertificates { file, added: Mutex::default() }
     }
 
-    /// Returns the file, if there is one.
     pub(super) fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
 
-    /// Returns the certificate of a server that is trusted.
+    /// Returns the accepted certificate of a server.
     pub(super) fn find(&self, server: &str) -> io::Result<Option<Pin>> {
         if let Some(pin) = self.added.lock().unwrap_or_else(PoisonError::into_inner).get(server) {
             return Ok(Some(*pin));
@@ -45,7 +44,7 @@ impl KnownCertificates {
         Ok(all.into_iter().rfind(|(name, _)| name == server).map(|(_, pin)| pin))
     }
 
-    /// Trusts the certificate of a server from now on. If the file cannot be written, it is trusted until
+    /// Adds the certificate of a server. If the file cannot be written, the certificate is remembered until
     /// the program ends.
     pub(super) fn add(&self, server: &str, pin: Pin) -> io::Result<()> {
         let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +76,7 @@ fn write(path: &Path, all: &[(String, Pin)]) -> io::Result<()> {
         fs::create_dir_all(dir)?;
     }
     let new = path.with_extension(process::id().to_string());
-    // One that an ended program of the same number has left.
+    // Remove the file of an earlier process with the same ID.
     let _ = fs::remove_file(&new);
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -86,7 +85,7 @@ fn write(path: &Path, all: &[(String, Pin)]) -> io::Result<()> {
     let mut file = options.open(&new)?;
     let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
     written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
-        // The first error is the one to tell.
+        // Report the first error.
         let _ = fs::remove_file(&new);
     })
 }
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_is_known_the_next_time_by_host_and_port() {
+    fn an_added_certificate_is_found_by_host_and_port_in_the_next_run() {
         let dir = tempfile::tempdir().unwrap();
         in_dir(&dir).add("h:21", pin("ab")).unwrap();
         in_dir(&dir).add("[::1]:21", pin("cd")).unwrap();
@@ -116,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_keeps_those_that_were_added_last() {
+    fn the_file_keeps_the_servers_that_were_added_last() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("trusted");
         let line = |number: usize| format!("h{number}:21 {}\n", pin("ab"));
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_file_a_certificate_is_known_until_the_end() {
+    fn without_a_file_a_certificate_is_remembered_until_the_end() {
         for file in [None, Some("/dev/null/no/trusted".into())] {
             let is_written = file.is_none();
             let known = KnownCertificates { file, added: Mutex::default() };
@@ -140,7 +139,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn the_file_is_for_its_owner_alone() {
+    fn only_the_owner_can_read_the_file() {
         let dir = tempfile::tempdir().unwrap();
         in_dir(&dir).add("h:21", pin("ab")).unwrap();
         let data = fs::metadata(dir.path().join("a/trusted")).unwrap();

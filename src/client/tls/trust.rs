@@ -1,10 +1,11 @@
-//! The decision whether a server is the one that was meant.
+//! Verification of the server's certificate.
 //!
-//! - With pins, exactly their certificates are accepted, whatever else is wrong with them.
-//! - Else a certificate is accepted for which an authority vouches, and which is for this host.
-//! - Else one that the user has accepted before for this host and port. Another one in its place is
-//!   refused without a question.
-//! - Else the person at the terminal is asked, and the certificate is remembered. In scripts it is
+//! - With pins, exactly the pinned certificates are accepted, whatever errors they have.
+//! - Otherwise a certificate is accepted if it is valid for this host and a trusted authority has signed
+//!   it.
+//! - Otherwise it is accepted if the user has accepted it before for this host and port. If the user has
+//!   accepted another one, it is refused without a question.
+//! - Otherwise the user at the terminal is asked, and an accepted certificate is remembered. In scripts it is
 //!   refused.
 
 use super::TlsClient;
@@ -19,9 +20,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// The person who uses the client, if there is somebody at a terminal.
-pub trait Person: Send + Sync {
-    /// Asks a question that is answered with yes or no.
+/// Asks the user at a terminal about a certificate.
+pub trait TrustPrompt: Send + Sync {
+    /// Asks a yes-or-no question.
     ///
     /// # Errors
     /// The answer cannot be read.
@@ -31,7 +32,7 @@ pub trait Person: Send + Sync {
     fn warns(&self, warning: &str);
 }
 
-/// A server as it was named.
+/// A server, as the user named it.
 #[derive(Clone, Copy)]
 pub(in crate::client) struct Server<'a> {
     pub(in crate::client) host: &'a str,
@@ -52,20 +53,20 @@ impl fmt::Display for Server<'_> {
 pub(in crate::client) struct TrustPolicy {
     pins: Vec<Pin>,
     known: KnownCertificates,
-    person: Option<Box<dyn Person>>,
+    person: Option<Box<dyn TrustPrompt>>,
 }
 
 impl TrustPolicy {
     pub(super) fn new(
         pins: Vec<Pin>,
         trusted: Option<PathBuf>,
-        person: Option<Box<dyn Person>>,
+        person: Option<Box<dyn TrustPrompt>>,
     ) -> TrustPolicy {
         TrustPolicy { pins, known: KnownCertificates::new(trusted), person }
     }
 
-    /// Decides on a certificate; `wrong` says why no authority vouches for it. The time that a person
-    /// takes for the answer moves the deadline.
+    /// Accepts or refuses a certificate; `wrong` is the error of its verification. The time that the user
+    /// takes for the answer is added to the deadline.
     fn accept(
         &self,
         certificate: &Certificate,
@@ -116,19 +117,19 @@ impl TrustPolicy {
 
 fn question(host: &str, wrong: &str, fingerprint: Pin) -> String {
     format!(
-        "{} shows a certificate that nobody vouches for ({}).\n\
+        "cannot verify the certificate of {} ({}).\n\
          Compare its fingerprint with the one that the server's owner tells you:\n\
-         SHA-256 {fingerprint}\nTrust it from now on? [y/N] ",
+         SHA-256 {fingerprint}\nTrust this certificate from now on? [y/N] ",
         shown(host.as_bytes()),
         shown(wrong.as_bytes()),
     )
 }
 
-/// A connection after its handshake, whose certificate has not been looked at.
+/// A connection after its handshake, whose certificate was not verified yet.
 pub(in crate::client) struct Unverified(Box<Tls>);
 
 impl Unverified {
-    /// Shakes hands before the deadline, unless `hooks` stops it.
+    /// Performs the handshake before the deadline, unless `hooks` stops it.
     pub(in crate::client) fn shake_hands(
         mut tls: Tls,
         deadline: Option<Instant>,
@@ -140,7 +141,7 @@ impl Unverified {
         }
     }
 
-    /// Returns the connection if the server is the one that was meant.
+    /// Returns the connection if the certificate is accepted.
     pub(in crate::client) fn trust(
         self,
         client: &TlsClient,
@@ -149,7 +150,7 @@ impl Unverified {
     ) -> Result<Box<Tls>, Error> {
         let wrong = self.0.verify_peer().err().map(|error| error.to_string());
         let Some(certificate) = self.0.certificate() else {
-            let wrong = "there is none".to_owned();
+            let wrong = "the server has none".to_owned();
             let host = server.host.to_owned();
             return Err(Error::Tls(TlsFailure::Untrusted { host, wrong, shown: None }));
         };
@@ -157,8 +158,8 @@ impl Unverified {
         Ok(self.0)
     }
 
-    /// Returns the connection if it leads to the same server as a control connection: it continues the
-    /// session of that, or has its certificate.
+    /// Returns the connection if it leads to the same server as a control connection: it resumes the session
+    /// of the control connection, or has the same certificate.
     pub(in crate::client) fn belonging_to(self, control: &Tls) -> Result<Box<Tls>, Error> {
         let is_same = || {
             let certificate = self.0.certificate();

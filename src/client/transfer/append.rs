@@ -1,15 +1,14 @@
-//! APPE that broke off, and is continued if it is certain how much of it the server has.
+//! APPEND with retries, which never appends bytes twice.
 //!
-//! The size of the remote file is asked before. What it has grown by since is the beginning of what was
-//! sent if it ends in the same bytes; another client may have appended too. The rest is sent with REST
-//! and STOR and not with APPE: a server that is still writing what came over the old connection then
-//! writes the same bytes to the same place, and none twice.
+//! The size of the remote file is requested before. After an interruption, its growth is the number of
+//! appended bytes, if its last bytes are the same; another client may have appended, too. The rest is sent
+//! by REST and STOR and not by APPE: a server that is still writing data of the old connection then writes
+//! the same bytes to the same offset.
 //!
-//! If the server did not say how the transfer ended, it may still be storing: it is asked again for the
-//! size, and APPE is sent again only if the file has not grown. What the server has confirmed is never
-//! sent with APPE again.
+//! If there was no final reply, the server may still be writing: the size is requested repeatedly, and APPE
+//! is repeated only if the file has not grown. After a positive reply, APPE is never repeated.
 
-use super::compare::{MOST_MEASURED, Tail, compare_tail, settled_size};
+use super::compare::{MAX_SIZE_CHECKS, TailComparison, compare_tail, wait_for_size};
 use super::retry::{Attempt, Meter, Next};
 use crate::client::connection::{Connection, Representation};
 use crate::client::error::{Error, ErrorClass};
@@ -18,23 +17,23 @@ use std::fs::File;
 use std::io::{Seek, SeekFrom};
 use std::mem;
 
-/// A file on its way to the end of another.
+/// The state of an APPEND.
 pub(super) struct Append<'a> {
     name: &'a Name,
     file: &'a mut File,
     size: u64,
-    /// How large the remote file was before; unknown, there is only one try.
+    /// The size of the remote file before. Without it there are no retries.
     base: Option<u64>,
-    /// How many bytes of this file the server has.
+    /// The number of bytes of this file that the server has.
     appended: u64,
-    /// How many bytes were sent.
+    /// The number of bytes that were sent.
     reached: u64,
-    /// Whether the server may still be storing what was sent.
+    /// The server may still be writing data that was sent.
     is_unsettled: bool,
 }
 
 impl<'a> Append<'a> {
-    /// Asks how large the remote file is.
+    /// Requests the size of the remote file.
     pub(super) fn new(
         name: &'a Name,
         file: &'a mut File,
@@ -48,12 +47,12 @@ impl<'a> Append<'a> {
         Ok(Append { name, file, size, base, appended: 0, reached: 0, is_unsettled: false })
     }
 
-    /// Fails if the remote file is too small. It may be larger: another client may have appended too.
+    /// Fails if the remote file is too small. It may be larger, because another client may have appended.
     fn check(&self, connection: &mut Connection) -> Result<(), Error> {
         let Some(base) = self.base else { return Ok(()) };
         let expected = base + self.size;
         let first = connection.expected_size(self.name)?;
-        match settled_size(connection, self.name, first, |size| {
+        match wait_for_size(connection, self.name, first, |size| {
             size.is_none_or(|size| size >= expected)
         })? {
             Some(got) if got < expected => Err(Error::NotWhole { expected, got }),
@@ -61,7 +60,7 @@ impl<'a> Append<'a> {
         }
     }
 
-    /// Returns how many bytes the remote file has grown by; `None` if it is not the same file.
+    /// Returns the growth of the remote file; `None` if it is not the same file.
     fn grown(&self, connection: &mut Connection) -> Result<Option<u64>, Error> {
         let Some(base) = self.base else { return Ok(None) };
         let mut now = remote_size(connection, self.name)?;
@@ -73,7 +72,7 @@ impl<'a> Append<'a> {
                 let is_at_rest = mem::replace(&mut before, size) == size && size > base;
                 size >= whole || is_at_rest
             };
-            settled_size(connection, self.name, now, is_settled)?;
+            wait_for_size(connection, self.name, now, is_settled)?;
             now = now.map(|_| before);
         }
         Ok(now.and_then(|now| now.checked_sub(base)).filter(|grown| *grown <= self.reached))
@@ -108,19 +107,19 @@ impl Attempt for Append<'_> {
         Ok(self.reached)
     }
 
-    fn learn(&mut self, failure: &Error) -> Result<Next, Error> {
+    fn decide(&mut self, failure: &Error) -> Result<Next, Error> {
         let Some(base) = self.base else { return Ok(Next::Fail) };
         self.is_unsettled = failure.class() == ErrorClass::Connection;
         Ok(match failure {
-            // The server confirmed it, so its size is more likely to be wrong than the file.
+            // The server has confirmed the transfer, so the reported size is probably wrong.
             Error::NotWhole { got, .. } if *got <= base => Next::Fail,
             _ => Next::Retry,
         })
     }
 
-    /// Finds out how much of the file the server has.
-    fn look_again(&mut self, connection: &mut Connection) -> Result<(), Error> {
-        for _ in 0..MOST_MEASURED {
+    /// Determines the number of bytes that were appended.
+    fn check_remote(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        for _ in 0..MAX_SIZE_CHECKS {
             let Some(grown) = self.grown(connection)? else { break };
             let there = self.base.unwrap_or(0) + grown;
             self.appended = grown;
@@ -128,18 +127,18 @@ impl Attempt for Append<'_> {
                 return Ok(());
             }
             match compare_tail(connection, self.name, there, self.file, grown)? {
-                Tail::Same => return Ok(()),
-                Tail::Different => break,
-                Tail::Grown => self.is_unsettled = true,
+                TailComparison::Same => return Ok(()),
+                TailComparison::Different => break,
+                TailComparison::Grown => self.is_unsettled = true,
             }
         }
         Err(Error::OtherContent)
     }
 }
 
-/// Returns how large the remote file is, if that can be known.
+/// Returns the size of the remote file, if known; 0 if it does not exist.
 fn remote_size(connection: &mut Connection, name: &Name) -> Result<Option<u64>, Error> {
     let size = connection.expected_size(name)?;
-    // A server that knows SIZE and refuses it here has no such file.
+    // A server that supports SIZE and refuses it here has no such file.
     Ok(size.or_else(|| connection.capabilities().size.then_some(0)))
 }

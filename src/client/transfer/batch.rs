@@ -1,15 +1,15 @@
-//! Many files over several connections, in as few round trips as possible.
+//! Transfers many files over several connections, with few round trips.
 //!
-//! - The connections take the files one by one from one queue.
-//! - If more than one file waits, the command for this one goes out together with the EPSV for the
-//!   next (and, after an upload, with its time and the question for its size). A server that cannot
-//!   take that is given one command at a time from then on, on all connections.
+//! - The connections take files from a shared queue.
+//! - If more files are waiting, EPSV for the next file is pipelined behind the transfer command (and, for
+//!   an upload, the commands for its time and size). If a server cannot handle that, all connections send
+//!   one command at a time from then on.
 //! - A file that fails is reported, and the others continue. A full disk and Ctrl-C end the batch.
 
 use super::TransferSettings;
 use super::download::Download;
 use super::outcome::TransferOutcome;
-use super::retry::{Meter, Retries, is_crowded};
+use super::retry::{Meter, Retries, may_exceed_session_limit};
 use super::session_limit::ONE_SESSION;
 use super::upload::{SMALL, Upload};
 use super::worker_pool::{self, Helpers, Work, Worker};
@@ -36,7 +36,7 @@ impl Job {
         }
     }
 
-    /// Returns the size that the file had when it was found.
+    /// Returns the size of the file in the listing, if known.
     fn size(&self) -> Option<u64> {
         match self {
             Job::Download(download) => download.known.size,
@@ -58,20 +58,20 @@ impl Job {
     }
 }
 
-/// The files of a batch. Each job is made when a connection takes it: a job with its paths is several
-/// times as large as what it is made of.
+/// The files of a batch. Each job is created when a connection takes it, because a job with its paths takes
+/// several times the memory of its source.
 pub(in crate::client) struct Jobs<'a> {
     rest: Box<dyn Iterator<Item = Job> + Send + 'a>,
-    /// The jobs that a connection left to the others; they come first.
+    /// The jobs that a connection has returned, which are taken first.
     left: Vec<Job>,
-    /// How many there are, with those that were left.
+    /// The number of jobs, including returned ones.
     count: usize,
-    /// Their bytes, if all sizes are known.
+    /// The total size, if all sizes are known.
     bytes: Option<u64>,
 }
 
 impl<'a> Jobs<'a> {
-    /// Makes `count` jobs of `bytes` bytes one after the other.
+    /// Creates a batch of `count` jobs with a total size of `bytes`.
     pub(in crate::client) fn new(
         rest: impl Iterator<Item = Job> + Send + 'a,
         count: usize,
@@ -99,16 +99,16 @@ impl From<Vec<Job>> for Jobs<'_> {
     }
 }
 
-/// What became of a batch.
+/// The result of a batch.
 #[derive(Debug, Default)]
 pub(in crate::client) struct Tally {
-    /// How many files were transferred, and their bytes.
+    /// The number of transferred files.
     pub(in crate::client) done: usize,
     pub(in crate::client) bytes: u64,
     pub(in crate::client) failed: usize,
     /// The class of the first failure.
     pub(in crate::client) class: Option<ErrorClass>,
-    /// The failure that ended the batch early.
+    /// The error that ended the batch early.
     stopped: Option<Error>,
 }
 
@@ -126,7 +126,7 @@ impl Tally {
         self.stopped.is_some()
     }
 
-    /// Returns the failure of the batch, which had `of` files.
+    /// Returns the error of the batch, which had `of` files.
     pub(in crate::client) fn result(self, of: usize) -> Result<(), Error> {
         match self {
             Tally { stopped: Some(error), .. } => Err(error),
@@ -141,7 +141,7 @@ impl Tally {
 /// Reports the outcome of one file of a batch.
 pub(in crate::client) type Report<'a> = &'a (dyn Fn(&TransferOutcome) -> Result<(), Error> + Sync);
 
-/// Transfers the files and reports what became of each.
+/// Transfers the files and reports each outcome.
 pub(in crate::client) fn run(
     connection: &mut Connection,
     jobs: Jobs<'_>,
@@ -154,8 +154,8 @@ pub(in crate::client) fn run(
     run_found(connection, helpers, settings, report, find)
 }
 
-/// Transfers files that have to be found first; `helpers` more connections are made meanwhile. If one of
-/// them ends the first, the files are looked for again.
+/// Transfers files that `find` searches for, while `helpers` more connections are opened. If the server ends
+/// the first connection because of them, the search is repeated.
 pub(in crate::client) fn run_found<'j>(
     connection: &mut Connection,
     helpers: usize,
@@ -186,7 +186,7 @@ pub(in crate::client) fn run_found<'j>(
     Ok(state.tally)
 }
 
-/// The files of a batch that wait, and what the connections share besides.
+/// The waiting files of a batch, and the state that the connections share.
 struct JobQueue<'a> {
     settings: &'a TransferSettings,
     report: Report<'a>,
@@ -198,9 +198,9 @@ struct BatchState<'a> {
     jobs: Jobs<'a>,
     tally: Tally,
     progress: BatchProgress,
-    /// Whether the server has lost a command that came together with another.
+    /// The server has dropped pipelined commands.
     one_at_a_time: bool,
-    /// Why the first connection could not be restored.
+    /// The error of the first connection, if it could not be made again.
     unreachable: Option<Error>,
 }
 
@@ -220,20 +220,20 @@ impl Work for JobQueue<'_> {
                 state.unreachable.get_or_insert(error);
                 return state.jobs.leave(job);
             }
-            let outcome = self.carry_out(connection, &job, more);
+            let outcome = self.run_job(connection, &job, more);
             if !connection.capabilities().pipelining {
                 self.lock().one_at_a_time = true;
             }
-            // With `--retries 0` a transfer that broke off is not taken up again by another connection either.
+            // With `--retries 0` another connection must not repeat an interrupted transfer either.
             let may_move = self.settings.transfers.retries > 0 || self.settings.limit.is_one();
             let is_left = |error: &Error| {
                 let is_lost = connection.is_lost() && !matches!(error, Error::GaveUp { .. });
-                is_crowded(error) || (is_lost && may_move)
+                may_exceed_session_limit(error) || (is_lost && may_move)
             };
             if worker == Worker::Helper && outcome.result.as_ref().is_err_and(is_left) {
                 return self.lock().jobs.leave(job);
             }
-            self.account(outcome);
+            self.record(outcome);
             if connection.is_lost() && worker == Worker::Helper {
                 return;
             }
@@ -246,7 +246,7 @@ impl<'a> JobQueue<'a> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Restores a connection that the job before has lost.
+    /// Reconnects if the previous job has lost the connection.
     fn reconnect_if_lost(&self, connection: &mut Connection, job: &Job) -> Result<(), Error> {
         if !connection.is_lost() {
             return Ok(());
@@ -263,7 +263,7 @@ impl<'a> JobQueue<'a> {
             .until_done(Connection::reconnect_if_lost)
     }
 
-    /// Returns the next job, and whether there are more behind it.
+    /// Returns the next job, and whether there are more.
     fn next(&self, connection: &mut Connection) -> Option<(Job, bool)> {
         let mut state = self.lock();
         if self.armed.came() {
@@ -277,7 +277,7 @@ impl<'a> JobQueue<'a> {
         Some((job, state.jobs.count > 0))
     }
 
-    fn carry_out(&self, connection: &mut Connection, job: &Job, more: bool) -> TransferOutcome {
+    fn run_job(&self, connection: &mut Connection, job: &Job, more: bool) -> TransferOutcome {
         let looked_ahead = connection.can_set_up_ahead();
         let outcome = self.attempt(connection, job, more);
         if !looked_ahead || !outcome.result.as_ref().is_err_and(is_misunderstood) {
@@ -297,7 +297,7 @@ impl<'a> JobQueue<'a> {
         job.run(connection, self.settings, next, &mut JobMeter::new(self, job))
     }
 
-    fn account(&self, outcome: TransferOutcome) {
+    fn record(&self, outcome: TransferOutcome) {
         let mut state = self.lock();
         state.progress.clear();
         let reported = (self.report)(&outcome);
@@ -317,13 +317,13 @@ impl<'a> JobQueue<'a> {
     }
 }
 
-/// Returns whether the server answered what came with the command, and not the command: Pure-FTPd
-/// does not know what reaches it while a file is on its way.
+/// Returns whether the error is the refusal of a pipelined command: Pure-FTPd misreads commands that arrive
+/// during a transfer.
 fn is_misunderstood(error: &Error) -> bool {
     matches!(error, Error::Refused(reply) if reply.code() == Code::UNKNOWN_COMMAND)
 }
 
-/// One file's share in the progress of the batch.
+/// Adds the progress of one file to that of the batch.
 struct JobMeter<'a, 'q> {
     queue: &'a JobQueue<'q>,
     name: &'a Name,

@@ -1,4 +1,4 @@
-//! The end of a data connection, which tells the other side whether all bytes were sent.
+//! Closing data connections, in a way that shows the peer whether all bytes were sent.
 
 use crate::net::{self, Data, TransferHooks, Waited};
 use crate::pump::End;
@@ -7,12 +7,12 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::time::Duration;
 
-/// How many bytes are read from a server that has refused to send all of them.
-const MOST_DRAINED: u64 = 16 * 1024 * 1024;
+/// The largest number of bytes to read after a negative reply.
+const MAX_DRAINED: u64 = 16 * 1024 * 1024;
 
-/// Ends an upload: a protected one ends in a close_notify. The connection stays open until the server has
-/// closed its half, or has said how the transfer ended: closed with unread tickets in it, it would be
-/// reset, and the last bytes would be lost.
+/// Ends an upload. Over TLS it sends close_notify and keeps the connection open until the server has closed
+/// its half or sent the final reply: closing a connection with unread session tickets would reset it, and
+/// the last bytes would be lost.
 pub(super) fn end_upload(
     data: &mut Data,
     patience: Duration,
@@ -31,7 +31,7 @@ pub(super) fn end_upload(
             Err(error) => return End::Peer(error),
         }
     }
-    // An error is that of a connection that has ended.
+    // An error means that the connection has ended already.
     let _ = tls.tcp().shutdown(Shutdown::Write);
     let mut piece = [0; 1024];
     loop {
@@ -48,18 +48,17 @@ pub(super) fn end_upload(
     }
 }
 
-/// Closes the data connection of a transfer that was not aborted. One that is aborted is dropped instead,
-/// so that the server gets no close_notify, which would mean that the file is whole.
+/// Closes the data connection of a transfer that was not aborted. The connection of an aborted transfer is
+/// dropped instead: a close_notify would mean that the file is complete.
 pub(super) fn close(mut data: Data) {
-    // A connection that was lost needs no goodbye.
     let _ = data.end_sending();
 }
 
-/// Writes the bytes that have arrived to `sink`, without waiting for more.
+/// Writes the bytes that have already arrived to `sink`.
 pub(super) fn drain(data: &mut Data, sink: &mut impl Write) -> u64 {
     let mut piece = vec![0; 64 * 1024];
     let mut moved = 0;
-    while moved < MOST_DRAINED
+    while moved < MAX_DRAINED
         && let Ok(length @ 1..) = data.read(&mut piece)
         && sink.write_all(&piece[..length]).is_ok()
     {

@@ -1,5 +1,4 @@
-//! Comparison of a local file with a remote one: by what the server says of it, by its last bytes,
-//! and by its digest. A server that is still storing a file is asked for its size again.
+//! Compares a local file with a remote one, by size and time, by the last bytes, and by digest.
 
 use crate::client::connection::data::keep_early_epsv_reply;
 use crate::client::connection::{Connection, Representation};
@@ -11,59 +10,59 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How many bytes are compared where size and time do not tell whether it is the same file.
-pub(super) const COMPARED: u64 = 64 * 1024;
+/// The number of bytes to compare if size and time do not prove that the file is the same.
+pub(super) const COMPARED_BYTES: u64 = 64 * 1024;
 
-/// The last bytes of a part that an earlier run left are compared, although size and time tell that it is
-/// the same file: the disk may have lost the end of it.
-pub(super) const RECHECKED: u64 = 16 * 1024;
+/// The number of bytes of an earlier run to compare although size and time are the same: the disk may have
+/// lost the end of the file.
+pub(super) const RECHECKED_BYTES: u64 = 16 * 1024;
 
-/// The most bytes that a digest is asked for at once: the server answers in about a second.
+/// The largest range of one digest, which the server computes in about a second.
 const HASHED_AT_ONCE: u64 = 256 * 1024 * 1024;
 
-/// The largest file of which a digest is asked for: a few seconds' work.
+/// The largest file of which a digest is requested, which takes a few seconds.
 const LARGEST_HASHED: u64 = 1024 * 1024 * 1024;
 
-/// Up to which size a file is fetched whole to be compared.
+/// The largest file that is fetched completely for a comparison.
 const LARGEST_FETCHED: u64 = 1024 * 1024;
 
-/// How long a server is asked again for a size that is not what it should be: some still write what
+/// The time for which a wrong size is requested again, because some servers are still writing a file that
 /// they have confirmed.
-const SETTLING: Duration = Duration::from_secs(10);
+const SIZE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The first pause between two such questions; each is twice as long as the one before.
+/// The first pause between such requests. Each pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// How many times in a row a remote file may be found to have grown while its end was compared.
-pub(super) const MOST_MEASURED: u32 = 4;
+/// The number of times in a row that a remote file may grow while its end is compared.
+pub(super) const MAX_SIZE_CHECKS: u32 = 4;
 
-/// The size and time that a server gives for a file.
+/// The size and time of a remote file, as far as the server returns them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::client) struct RemoteFacts {
     pub(in crate::client) size: Option<u64>,
     pub(in crate::client) modified: Option<SystemTime>,
 }
 
-/// The result of comparing two answers about one name.
+/// The result of comparing the facts of two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sameness {
     Same,
-    /// Nothing speaks against it.
-    Perhaps,
-    Another,
+    /// The known facts are equal, but some are unknown.
+    Unknown,
+    Different,
 }
 
 impl RemoteFacts {
-    /// Asks the server.
-    pub(super) fn ask(connection: &mut Connection, name: &Name) -> Result<RemoteFacts, Error> {
+    /// Requests the facts by SIZE and MDTM.
+    pub(super) fn request(connection: &mut Connection, name: &Name) -> Result<RemoteFacts, Error> {
         let size = connection.expected_size(name)?;
         let modified = connection.expected_time(name)?;
         Ok(RemoteFacts { size, modified })
     }
 
-    /// Asks the server for both in one round trip.
-    pub(in crate::client) fn ask_at_once(
+    /// Requests the facts in one round trip, if the server supports pipelining.
+    pub(in crate::client) fn request_pipelined(
         connection: &mut Connection,
         name: &Name,
     ) -> Result<RemoteFacts, Error> {
@@ -71,8 +70,8 @@ impl RemoteFacts {
         Ok(RemoteFacts { size, modified })
     }
 
-    /// Asks the server, and agrees on the next data connection in the same round trip.
-    pub(super) fn ask_and_prepare(
+    /// Requests the facts, and negotiates the next data connection in the same round trip.
+    pub(super) fn request_and_prepare(
         connection: &mut Connection,
         name: &Name,
     ) -> Result<RemoteFacts, Error> {
@@ -83,7 +82,7 @@ impl RemoteFacts {
         Ok(RemoteFacts { size: prospect.size, modified: prospect.time })
     }
 
-    /// Names the remote file that a partial file is a part of.
+    /// Returns the identity of the remote file, for its partial file.
     pub(super) fn part(self, connection: &Connection, name: &Name) -> RemoteIdentity {
         let part = RemoteIdentity::new(connection.identity_of(name), self.size, self.modified);
         match connection.representation() {
@@ -92,19 +91,19 @@ impl RemoteFacts {
         }
     }
 
-    /// Returns whether the two are certainly different files.
-    pub(super) fn is_another_than(self, other: RemoteFacts) -> bool {
-        self.compared_with(other) == Sameness::Another
+    /// Returns whether the facts prove that the files differ.
+    pub(super) fn differs_from(self, other: RemoteFacts) -> bool {
+        self.compared_with(other) == Sameness::Different
     }
 
     pub(super) fn compared_with(self, other: RemoteFacts) -> Sameness {
         let sizes = both(self.size, other.size);
-        // MLSD and MDTM do not always agree about fractions.
+        // The fractions of MLSD and MDTM may differ.
         let times = both(self.modified.map(seconds), other.modified.map(seconds));
         match (sizes, times) {
-            (Sameness::Another, _) | (_, Sameness::Another) => Sameness::Another,
+            (Sameness::Different, _) | (_, Sameness::Different) => Sameness::Different,
             (Sameness::Same, Sameness::Same) => Sameness::Same,
-            _ => Sameness::Perhaps,
+            _ => Sameness::Unknown,
         }
     }
 }
@@ -112,8 +111,8 @@ impl RemoteFacts {
 fn both<T: PartialEq>(one: Option<T>, other: Option<T>) -> Sameness {
     match (one, other) {
         (Some(one), Some(other)) if one == other => Sameness::Same,
-        (Some(_), Some(_)) => Sameness::Another,
-        _ => Sameness::Perhaps,
+        (Some(_), Some(_)) => Sameness::Different,
+        _ => Sameness::Unknown,
     }
 }
 
@@ -123,23 +122,23 @@ fn seconds(time: SystemTime) -> u64 {
 
 /// The result of comparing the last bytes of a local file and a remote one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tail {
+pub(super) enum TailComparison {
     Same,
     Different,
-    /// They are the same, and the remote file has more by now.
+    /// The bytes are the same, but the remote file has grown.
     Grown,
 }
 
-/// Compares the bytes of `file` before `here` with those of the remote file before `there`, as far as
-/// [`COMPARED`] goes back.
+/// Compares the last [`COMPARED_BYTES`] bytes of `file` before `here` with those of the remote file before
+/// `there`.
 pub(super) fn compare_tail(
     connection: &mut Connection,
     name: &Name,
     there: u64,
     file: &mut File,
     here: u64,
-) -> Result<Tail, Error> {
-    compare_last(connection, name, there, file, here, here.min(COMPARED))
+) -> Result<TailComparison, Error> {
+    compare_last(connection, name, there, file, here, here.min(COMPARED_BYTES))
 }
 
 fn compare_last(
@@ -149,7 +148,7 @@ fn compare_last(
     file: &mut File,
     here: u64,
     compared: u64,
-) -> Result<Tail, Error> {
+) -> Result<TailComparison, Error> {
     let mut theirs = Vec::new();
     let incoming = connection.retrieve_from(name, there - compared, Some(there))?;
     incoming.that_may_grow().receive(&mut theirs, |_| ())?;
@@ -157,14 +156,14 @@ fn compare_last(
     file.seek(SeekFrom::Start(here - compared)).map_err(Error::Local)?;
     file.take(compared).read_to_end(&mut ours).map_err(Error::Local)?;
     Ok(match theirs.strip_prefix(ours.as_slice()) {
-        Some([]) => Tail::Same,
-        Some(_) => Tail::Grown,
-        None => Tail::Different,
+        Some([]) => TailComparison::Same,
+        Some(_) => TailComparison::Grown,
+        None => TailComparison::Different,
     })
 }
 
-/// Returns whether the remote file, which has the size of the local one, certainly has its bytes: by
-/// HASH, or if it is small by fetching it.
+/// Returns whether a remote file of the same size provably has the same content: by HASH, or by fetching
+/// it if it is small.
 pub(super) fn is_certainly_same(
     connection: &mut Connection,
     name: &Name,
@@ -179,12 +178,12 @@ pub(super) fn is_certainly_same(
     }
     match compare_last(connection, name, size, file, size, size) {
         Err(Error::Refused(_)) => Ok(false),
-        other => Ok(other? == Tail::Same),
+        other => Ok(other? == TailComparison::Same),
     }
 }
 
-/// Compares a local file with the server's by HASH, where the server has that and the file is not
-/// too large. A server that does not answer in time is not asked again.
+/// Compares a local file with the remote one by HASH, if the server supports it and the file is not too
+/// large. After a timeout no more digests are requested.
 pub(super) fn compare_hash(
     connection: &mut Connection,
     name: &Name,
@@ -196,8 +195,8 @@ pub(super) fn compare_hash(
     }
 }
 
-/// Returns whether the first bytes of a remote file are those of the local one, if the server gives
-/// digests of ranges. It tells so also of an upload that broke off and is not to be seen yet.
+/// Returns whether the first bytes of both files are the same, if the server supports digests of ranges.
+/// This also works for an interrupted upload that the server does not show yet.
 pub(super) fn matches_beginning(
     connection: &mut Connection,
     name: &Name,
@@ -208,7 +207,9 @@ pub(super) fn matches_beginning(
         let end = length.min(start + HASHED_AT_ONCE);
         let span = ByteRange { start, end: end - 1 };
         let told = connection.hash_of_range(name, span);
-        let Some((algorithm, theirs)) = unless_slow(told, connection)? else { return Ok(None) };
+        let Some((algorithm, theirs)) = none_if_timed_out(told, connection)? else {
+            return Ok(None);
+        };
         file.seek(SeekFrom::Start(start)).map_err(Error::Local)?;
         let ours = digest(algorithm, &mut (&*file).take(end - start)).map_err(Error::Local)?;
         if ours.as_bytes() != theirs {
@@ -218,8 +219,8 @@ pub(super) fn matches_beginning(
     Ok(Some(true))
 }
 
-/// Takes no answer in time for none. The server is not asked for digests again.
-fn unless_slow<T>(
+/// Turns a timeout into `None`, and disables digests.
+fn none_if_timed_out<T>(
     told: Result<Option<T>, Error>,
     connection: &mut Connection,
 ) -> Result<Option<T>, Error> {
@@ -232,7 +233,7 @@ fn unless_slow<T>(
     }
 }
 
-/// Returns whether the server's HASH is that of the local file, if there is an answer.
+/// Returns whether the server's HASH is that of the local file, if it returns one.
 fn matches_hash(
     connection: &mut Connection,
     name: &Name,
@@ -243,22 +244,22 @@ fn matches_hash(
         return Ok(None);
     }
     let told = connection.hash(name);
-    let Some((algorithm, theirs)) = unless_slow(told, connection)? else { return Ok(None) };
+    let Some((algorithm, theirs)) = none_if_timed_out(told, connection)? else { return Ok(None) };
     file.rewind().map_err(Error::Local)?;
     let ours = digest(algorithm, file).map_err(Error::Local)?;
     Ok(Some(ours.as_bytes() == theirs))
 }
 
-/// Asks for the size of a remote file again, with pauses, until it is settled or [`SETTLING`] (or
-/// `--timeout`, if that is shorter) is over. Returns the last size that it told; `None` if it told none.
-pub(super) fn settled_size(
+/// Requests the size of a remote file repeatedly, until `is_settled` returns true or [`SIZE_TIMEOUT`] (or
+/// `--timeout`, if shorter) has passed. Returns the last known size.
+pub(super) fn wait_for_size(
     connection: &mut Connection,
     name: &Name,
     mut size: Option<u64>,
     mut is_settled: impl FnMut(Option<u64>) -> bool,
 ) -> Result<Option<u64>, Error> {
     let settings = connection.settings();
-    let deadline = Instant::now() + settings.timeout.min(SETTLING);
+    let deadline = Instant::now() + settings.timeout.min(SIZE_TIMEOUT);
     let armed = settings.interrupt.begin().map_err(Error::Local)?;
     let mut pause = FIRST_PAUSE;
     while !is_settled(size) {

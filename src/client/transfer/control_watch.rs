@@ -1,4 +1,4 @@
-//! What interrupts the movement of bytes: Ctrl-C, and replies on the control connection.
+//! Interrupts a transfer at Ctrl-C or a reply on the control connection, and limits its rate.
 
 use super::replies::ReplyTracker;
 use crate::client::error::Error;
@@ -7,13 +7,13 @@ use crate::rate::{Party, Turns};
 use crate::sys::{PollItem, poll};
 use std::time::{Duration, Instant};
 
-/// Watches for Ctrl-C and for replies while bytes move, and keeps to the rate limit.
+/// Watches for Ctrl-C and replies while bytes move, and applies the rate limit.
 pub(super) struct TransferWatch<'a, 'c, P> {
     pub(super) line: &'a mut ReplyTracker<'c>,
     moved: P,
     /// The share of this connection in the rate limit.
     turns: Option<Turns>,
-    /// How many bytes were counted against the limit.
+    /// The number of bytes counted against the limit.
     spent: u64,
     /// A reply that ends the transfer stops the wait, even if it is good.
     pub(super) stops_when_done: bool,
@@ -26,7 +26,7 @@ impl<'a, 'c> TransferWatch<'a, 'c, fn(u64)> {
 }
 
 impl<'a, 'c, P> TransferWatch<'a, 'c, P> {
-    /// Returns a watch that reports how many bytes moved and keeps to the rate limit.
+    /// Creates a watch that reports the number of moved bytes and applies the rate limit.
     pub(super) fn pacing(line: &'a mut ReplyTracker<'c>, moved: P) -> Self {
         let rate = line.connection.settings().rate.clone();
         let turns = rate.map(|rate| Turns::new([(rate, Party::default())]));
@@ -41,10 +41,10 @@ impl<P> TransferWatch<'_, '_, P> {
             return Err(Error::Interrupted);
         }
         let is_due = control || self.line.connection.has_unread();
-        if !(is_due && self.line.is_listened_to() && self.line.connection.has_reply()?) {
+        if !(is_due && self.line.expects_replies() && self.line.connection.has_reply()?) {
             return Ok(Verdict::Continue);
         }
-        let verdict = self.line.overhear()?;
+        let verdict = self.line.read_reply_in_transfer()?;
         let is_done = self.stops_when_done && self.line.last.is_some();
         Ok(if is_done { Verdict::Stop } else { verdict })
     }
@@ -55,9 +55,10 @@ impl<P> TransferWatch<'_, '_, P> {
         Ok(items.map(|item| item.ready()))
     }
 
-    /// Returns what to poll: not a connection that has ended, which would be ready all the time.
+    /// Returns the poll items. A control connection that has ended is left out, because it would always be
+    /// ready.
     fn listened(&self) -> [PollItem<'_>; 2] {
-        let control = match self.line.is_listened_to() {
+        let control = match self.line.expects_replies() {
             true => self.line.connection.item(),
             false => PollItem::nothing(),
         };

@@ -1,22 +1,20 @@
-//! Downloads that arrive whole, however often the connection breaks.
+//! Downloads that are complete and consistent, however often the connection breaks.
 //!
-//! `Ok` means that the server confirmed the transfer, that at least as many bytes are here as it says
-//! the file has, and that all of them are of one file. For that
+//! `Ok` means that the server confirmed the transfer, that the local file has at least the remote size, and
+//! that all bytes are of the same version of the file. To ensure that,
 //!
-//! - size and time of the remote file are asked before anything of it is fetched, and again before
-//!   a partial file is continued: if either changed, the download starts over;
-//! - the last bytes that an earlier run left are fetched again and compared, and more of them if the
-//!   server gives no time;
-//! - from a server without REST the whole file is fetched: nothing is ever appended that REST did
-//!   not agree to;
-//! - a file that came in more than one piece is compared with the server's HASH, if it has that;
-//! - a file that grows while it is fetched is kept with what came beyond its size; one that grows
-//!   without end is not;
-//! - if all bytes came and only the final reply was lost, a new connection is asked whether it is
-//!   still the same file, and that is enough.
+//! - the size and time of the remote file are requested before the download, and again before a partial
+//!   file is continued: if either has changed, the download starts over;
+//! - the last bytes of an earlier run are fetched again and compared, and more of them if the server gives
+//!   no time;
+//! - from a server that refuses REST the whole file is fetched;
+//! - a file that was fetched in several pieces is compared with the server's HASH, if it supports that;
+//! - a file that grows during the download is kept with the additional bytes, up to a limit;
+//! - if all bytes have arrived and only the final reply was lost, a new connection checks that the file
+//!   has not changed.
 
 use super::TransferSettings;
-use super::compare::{COMPARED, RECHECKED, RemoteFacts, Sameness, compare_hash};
+use super::compare::{COMPARED_BYTES, RECHECKED_BYTES, RemoteFacts, Sameness, compare_hash};
 use super::outcome::TransferOutcome;
 use super::retry::{Attempt, Meter, Next, Retries};
 use super::segmented::{self, RangedDownload};
@@ -38,31 +36,31 @@ pub(in crate::client) struct Download {
     pub(in crate::client) remote: Name,
     /// The local file that the download creates or replaces.
     pub(in crate::client) target: PathBuf,
-    pub(in crate::client) kept: Kept,
-    /// The facts of a listing; those that it left out are asked for.
+    pub(in crate::client) continued: ContinuedFile,
+    /// The facts of a listing; missing facts are requested.
     pub(in crate::client) known: RemoteFacts,
-    /// The time that the local file gets if the server tells none but in its listing.
+    /// The time in a listing, for the local file if the server refuses MDTM.
     pub(in crate::client) listed: Option<SystemTime>,
-    /// Over how many connections ranges of the file are fetched; `None` fetches it whole.
+    /// The number of connections to fetch ranges over; `None` fetches the whole file over one.
     pub(in crate::client) connections: Option<usize>,
     /// The command that continues the download, for the user.
     pub(in crate::client) continued_by: String,
 }
 
-/// Which bytes that are here already a download continues.
+/// The local file that a download may continue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Kept {
-    /// Those of a partial file.
+pub(in crate::client) enum ContinuedFile {
+    /// A partial file.
     Partial,
-    /// Those of a partial file or, without one, of the target itself.
+    /// A partial file or, without one, the target.
     Target,
 }
 
-/// The size and the time of a file that has come.
+/// The size and time of a fetched file.
 type Fetched = (u64, Option<SystemTime>);
 
 impl Download {
-    /// Fetches the file; `next` goes out together with the command of this transfer.
+    /// Fetches the file. The commands `next` are pipelined behind the transfer command.
     pub(in crate::client) fn run(
         &self,
         connection: &mut Connection,
@@ -102,8 +100,8 @@ impl Download {
             }
             None => self.fetch_over_one(&mut retries, settings, next, kept),
         };
-        // A second try may have been needed because commands went out together.
-        let is_doubtful = retries.were_needed() && !next.is_empty();
+        // Pipelined commands may be the reason why a retry was needed.
+        let is_doubtful = retries.were_made() && !next.is_empty();
         retries.connection.capabilities().pipelining &= !is_doubtful;
         fetched
     }
@@ -122,7 +120,7 @@ impl Download {
         let mut partial = self.open(settings, remote.part(connection, &self.remote))?;
         let ranged = RangedDownload { name: &self.remote, remote, connections, settings };
         match ranged.fetch(&mut partial, helpers, connection, meter).transpose() {
-            Some(fetched) => conclude(partial, fetched, connection, kept).map(Some),
+            Some(fetched) => commit_or_keep(partial, fetched, connection, kept).map(Some),
             None => Ok(None),
         }
     }
@@ -137,18 +135,18 @@ impl Download {
         let mut remote = self.known;
         if remote.size.is_none() {
             let ask = |connection: &mut Connection| {
-                remote = RemoteFacts::ask(connection, &self.remote)?;
+                remote = RemoteFacts::request(connection, &self.remote)?;
                 Ok(())
             };
             retries.until_done(ask)?;
         }
         if retries.connection.representation() == Representation::Ascii {
-            // A listing gives the size of the file, not that of its lines on the wire.
+            // The size in a listing is not the size in TYPE A.
             remote.size = None;
         }
         let mut partial = self.open(settings, remote.part(retries.connection, &self.remote))?;
         let fetched = self.fetch_into(&mut partial, remote, retries, settings, next);
-        conclude(partial, fetched, retries.connection, kept)
+        commit_or_keep(partial, fetched, retries.connection, kept)
     }
 
     fn open(&self, settings: &TransferSettings, part: RemoteIdentity) -> Result<Partial, Error> {
@@ -172,19 +170,19 @@ impl Download {
                 return Ok(fetched);
             }
         }
-        let begins_with_target =
-            self.kept == Kept::Target && partial.continue_target().map_err(Error::Local)?;
+        let begins_with_target = self.continued == ContinuedFile::Target
+            && partial.continue_target().map_err(Error::Local)?;
         let mut fetch = Fetch::new(&self.remote, DownloadSink::Partial(partial));
-        fetch.knows(remote, !begins_with_target)?;
+        fetch.set_facts(remote, !begins_with_target)?;
         retries.connection.pipeline_after_transfer(next.to_vec());
         let (bytes, modified) = fetch.run(retries)?;
         Ok((bytes, modified.or(self.listed)))
     }
 }
 
-/// Makes the file appear under its name, or keeps what has come of it if that can be continued. After a
-/// failure for want of room the part is most likely what takes the room.
-fn conclude(
+/// Renames a complete file to its target. After a failure, keeps the partial file if it can be continued,
+/// unless the disk is full.
+fn commit_or_keep(
     mut partial: Partial,
     fetched: Result<Fetched, Error>,
     connection: &mut Connection,
@@ -202,7 +200,7 @@ fn conclude(
     }
 }
 
-/// Fetches a file into a stream: after a break the rest follows what came, or the download fails.
+/// Fetches a file into a stream. After an interruption the download continues at its offset, or fails.
 pub(in crate::client) fn fetch_to_stream(
     remote: &Name,
     stream: &mut dyn Write,
@@ -215,44 +213,43 @@ pub(in crate::client) fn fetch_to_stream(
     fetched.map(|(bytes, _)| bytes)
 }
 
-/// A file on its way to this side.
+/// The state of a download over one connection.
 struct Fetch<'a> {
     name: &'a Name,
-    /// The facts of the file that the bytes in the sink are of.
+    /// The facts of the file whose bytes are in the sink.
     remote: Option<RemoteFacts>,
-    /// Facts that were asked just now and need not be asked again.
+    /// Facts that were just requested.
     fresh: Option<RemoteFacts>,
     sink: DownloadSink<'a>,
-    /// Whether the server refused although all bytes had come.
+    /// The server refused the transfer although all bytes had arrived.
     doubted: bool,
-    /// Whether the bytes in the sink came in more than one piece.
-    patched: bool,
-    /// True if an earlier run left the bytes in the sink, and their end was not compared yet.
+    /// The bytes in the sink arrived in several pieces.
+    resumed: bool,
+    /// The bytes in the sink are of an earlier run, and their end was not compared yet.
     unchecked: bool,
 }
 
-/// Returns whether the bytes in the sink are useless after that failure.
-fn starts_over(failure: &Error) -> bool {
+/// Returns whether the bytes in the sink are useless after this failure.
+fn invalidates_data(failure: &Error) -> bool {
     matches!(failure, Error::TooLong { .. } | Error::OtherContent | Error::NoRestart(_))
 }
 
-/// Where a try begins.
+/// The offset at which a try begins.
 enum TryStart {
-    /// All bytes are here.
+    /// No transfer is needed: all bytes are present.
     Done,
-    /// At this byte, `overlap` before the end of what is here.
+    /// The try begins at `from`, and its first `overlap` bytes are compared with the sink.
     At { from: u64, overlap: u64 },
 }
 
 impl<'a> Fetch<'a> {
     fn new(name: &'a Name, sink: DownloadSink<'a>) -> Fetch<'a> {
-        let (doubted, patched, unchecked) = (false, false, false);
-        Fetch { name, remote: None, fresh: None, sink, doubted, patched, unchecked }
+        let (doubted, resumed, unchecked) = (false, false, false);
+        Fetch { name, remote: None, fresh: None, sink, doubted, resumed, unchecked }
     }
 
-    /// Notes the facts that the server gave just now, and whether the bytes in the sink are of that
-    /// file.
-    fn knows(&mut self, remote: RemoteFacts, ours: bool) -> Result<(), Error> {
+    /// Sets facts that were just requested, and whether the bytes in the sink are of that file.
+    fn set_facts(&mut self, remote: RemoteFacts, ours: bool) -> Result<(), Error> {
         self.fresh = Some(remote);
         self.remote = ours.then_some(remote);
         self.unchecked = self.sink.length()? > 0;
@@ -274,12 +271,12 @@ impl<'a> Fetch<'a> {
         let here = self.sink.length()?;
         let sameness = match self.remote {
             Some(before) => before.compared_with(remote),
-            None => Sameness::Perhaps,
+            None => Sameness::Unknown,
         };
         let beyond = remote.size.is_some_and(|size| size < here);
         let continues = connection.capabilities().rest
             && connection.representation() == Representation::Image
-            && sameness != Sameness::Another
+            && sameness != Sameness::Different
             && !beyond;
         if here == 0 || !continues {
             self.sink.restart()?;
@@ -290,9 +287,9 @@ impl<'a> Fetch<'a> {
             return Ok(TryStart::Done);
         }
         let overlap = match sameness {
-            Sameness::Same if self.unchecked => here.min(RECHECKED),
+            Sameness::Same if self.unchecked => here.min(RECHECKED_BYTES),
             Sameness::Same if !is_whole => 0,
-            _ => here.min(COMPARED),
+            _ => here.min(COMPARED_BYTES),
         };
         Ok(TryStart::At { from: here - overlap, overlap })
     }
@@ -306,7 +303,7 @@ impl<'a> Fetch<'a> {
     ) -> Result<u64, Error> {
         let size = self.remote.and_then(|remote| remote.size);
         let expected = self.sink.tail(overlap)?;
-        self.patched = from > 0;
+        self.resumed = from > 0;
         let incoming = connection.retrieve_from(self.name, from, size)?.that_may_grow();
         meter.begins(from + overlap, size);
         let moved = |moved: u64| meter.moved(moved.saturating_sub(overlap));
@@ -319,7 +316,7 @@ impl<'a> Fetch<'a> {
                 let received = incoming.receive(&mut sink, moved);
                 let is_compared = sink.is_compared();
                 self.unchecked &= !is_compared;
-                // Of a server that tells no size the file may have become shorter.
+                // Without a known size, a file that has shrunk is only detected here.
                 received.and(if is_compared { Ok(()) } else { Err(Error::OtherContent) })
             }
             DownloadSink::Stream(counted) => incoming.receive(counted, moved).map(drop),
@@ -336,7 +333,7 @@ impl<'a> Fetch<'a> {
 
     fn verify(&mut self, connection: &mut Connection) -> Result<(), Error> {
         match &mut self.sink {
-            DownloadSink::Partial(partial) if self.patched => {
+            DownloadSink::Partial(partial) if self.resumed => {
                 compare_hash(connection, self.name, partial.file())
             }
             _ => Ok(()),
@@ -352,9 +349,9 @@ impl Attempt for Fetch<'_> {
     ) -> Result<u64, Error> {
         let remote = match self.fresh.take() {
             Some(remote) => remote,
-            None => RemoteFacts::ask(connection, self.name)?,
+            None => RemoteFacts::request(connection, self.name)?,
         };
-        // An earlier answer may have said what this one left out.
+        // Facts that are missing now may be known from before.
         let known = self.remote.unwrap_or_default();
         let (size, modified) = (remote.size.or(known.size), remote.modified.or(known.modified));
         self.sink.update_identity(size, modified)?;
@@ -371,10 +368,10 @@ impl Attempt for Fetch<'_> {
         self.sink.length()
     }
 
-    fn learn(&mut self, failure: &Error) -> Result<Next, Error> {
-        if starts_over(failure) {
+    fn decide(&mut self, failure: &Error) -> Result<Next, Error> {
+        if invalidates_data(failure) {
             if self.sink.is_spent() {
-                return Ok(Next::FailAsFirst);
+                return Ok(Next::FailWithFirst);
             }
             self.sink.restart()?;
             if mem::take(&mut self.unchecked) {

@@ -17,15 +17,14 @@ pub(in crate::client) struct TransferSettings {
     /// The options of the command line.
     pub(in crate::client) transfers: TransferOptions,
     pub(in crate::client) messages: Messages,
-    /// What Ctrl-C sets.
     pub(in crate::client) interrupt: Interrupt,
-    /// What is known of the server's room for other connections.
+    /// The server's limit of sessions, as far as it is known.
     pub(in crate::client) limit: SessionLimit,
     /// The partial files of the command.
     pub(in crate::client) partials: PartialFiles,
 }
 
-/// What became of one file.
+/// The outcome of the transfer of one file.
 #[derive(Debug)]
 pub(in crate::client) struct TransferOutcome {
     pub(in crate::client) action: Action,
@@ -34,14 +33,14 @@ pub(in crate::client) struct TransferOutcome {
     /// The local name; empty if there is none.
     pub(in crate::client) local: Vec<u8>,
     pub(in crate::client) elapsed: Duration,
-    /// How many bytes the whole file has.
+    /// The size of the whole file.
     pub(in crate::client) result: Result<u64, Error>,
-    /// The message about the part that is kept of a download that failed.
+    /// The message about the partial file of a failed download.
     pub(in crate::client) kept: Option<String>,
 }
 
 impl TransferOutcome {
-    /// Runs a transfer and notes how long it took.
+    /// Runs a transfer and measures its duration.
     pub(in crate::client) fn of(
         action: Action,
         remote: &[u8],
@@ -60,7 +59,7 @@ impl TransferOutcome {
         }
     }
 
-    /// Returns the outcome of a transfer that could not begin.
+    /// Returns the outcome of a transfer that could not start.
     pub(in crate::client) fn failed(
         action: Action,
         remote: &[u8],
@@ -72,8 +71,8 @@ impl TransferOutcome {
         TransferOutcome { action, remote, local, elapsed, result, kept: None }
     }
 
-    /// Returns the line that says what a successful transfer did; empty for one that failed. Without
-    /// `moved` all bytes moved in this run.
+    /// Returns the summary line of a successful transfer; empty for a failed one. `moved` is the number of
+    /// bytes that moved in this run, by default all.
     pub(in crate::client) fn summary(&self, moved: Option<u64>) -> String {
         let TransferOutcome { action, remote, local, elapsed, result, kept: _ } = self;
         let Ok(bytes) = *result else { return String::new() };

@@ -1,4 +1,4 @@
-//! The control connection during a transfer: which reply answers which command, and which are owed.
+//! The control connection during a transfer: assigns replies to commands, and counts pending replies.
 
 use crate::client::connection::data::keep_early_epsv_reply;
 use crate::client::connection::{Connection, MAX_UNSOLICITED_REPLIES, PIPELINE_TIMEOUT, ReplyWait};
@@ -9,7 +9,7 @@ use crate::protocol::{Command, Reply};
 use std::time::{Duration, Instant};
 use std::{iter, mem};
 
-/// The direction of the bytes.
+/// The direction of a transfer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum TransferDirection {
     Down,
@@ -21,24 +21,24 @@ pub(super) struct ReplyTracker<'c> {
     pub(super) connection: &'c mut Connection,
     pub(super) armed: Armed,
     pub(super) direction: TransferDirection,
-    /// The commands that went out together with that of this transfer and are answered after it.
+    /// The commands that are pipelined behind the transfer and answered after it.
     pub(super) followers: Vec<Command>,
-    /// Whether the server owes the reply that ends the transfer.
+    /// The final reply of the transfer is pending.
     pub(super) owed: bool,
-    /// Whether the server owes the answer to a NOOP.
+    /// The reply to a NOOP is pending.
     pub(super) noop: bool,
-    /// When a command or a reply last went over the control connection.
-    spoken: Instant,
-    /// The reply that ends the transfer, once it came.
+    /// The time of the last command or reply on the control connection.
+    last_activity: Instant,
+    /// The final reply of the transfer.
     pub(super) last: Option<Reply>,
-    /// Why the transfer was stopped or cannot succeed, if `last` is not the reason.
+    /// The error that stopped the transfer, if it is not `last`.
     pub(super) cause: Option<Error>,
-    /// Whether bytes are coming; they can come to their end without a control connection.
+    /// The transfer is a download that has started, which can finish without the control connection.
     pub(super) receiving: bool,
 }
 
 impl<'c> ReplyTracker<'c> {
-    /// Returns a tracker of a connection on which nothing was asked yet.
+    /// Creates a tracker before the transfer command is sent.
     pub(super) fn new(
         connection: &'c mut Connection,
         armed: Armed,
@@ -51,7 +51,7 @@ impl<'c> ReplyTracker<'c> {
             followers: Vec::new(),
             owed: false,
             noop: false,
-            spoken: Instant::now(),
+            last_activity: Instant::now(),
             last: None,
             cause: None,
             receiving: false,
@@ -64,7 +64,7 @@ impl ReplyTracker<'_> {
         self.connection.settings().timeout
     }
 
-    /// Sends the command and waits until the server is about to move bytes, or has.
+    /// Sends the transfer command and waits for the 150, or for the final reply of a small download.
     pub(super) fn ask(&mut self, command: &Command, followers: Vec<Command>) -> Result<(), Error> {
         self.connection.discard_unsolicited()?;
         self.last = None;
@@ -73,15 +73,15 @@ impl ReplyTracker<'_> {
         self.owed = true;
         self.followers = followers;
         let reply = self.next_reply(self.timeout())?;
-        self.spoken = Instant::now();
+        self.last_activity = Instant::now();
         if reply.code().is_preliminary() {
             return Ok(());
         }
         self.owed = false;
-        self.hear_followers();
+        self.read_pipelined_replies();
         match self.direction {
             _ if !reply.code().is_success() => Err(Error::Refused(reply)),
-            // Some servers send a small file whole before they send the 150.
+            // Some servers send a small file without a 150.
             TransferDirection::Down => {
                 self.last = Some(reply);
                 Ok(())
@@ -90,9 +90,9 @@ impl ReplyTracker<'_> {
         }
     }
 
-    /// Reads the replies to the commands behind the transfer. If none comes the server has lost them,
-    /// and is sent one command at a time from then on; the transfer is done all the same.
-    pub(super) fn hear_followers(&mut self) {
+    /// Reads the replies to the pipelined commands. If one is missing, the server has dropped commands: the
+    /// transfer still succeeds, but the connection is lost, and pipelining is disabled.
+    pub(super) fn read_pipelined_replies(&mut self) {
         for follower in mem::take(&mut self.followers) {
             let patience = self.timeout().min(PIPELINE_TIMEOUT);
             let reply = match self.connection.reply_by(net::deadline(patience)) {
@@ -111,36 +111,36 @@ impl ReplyTracker<'_> {
         }
     }
 
-    /// Sends a NOOP if the control connection was silent for long. A broken connection is noticed by
-    /// the next read.
+    /// Sends a NOOP if the control connection was silent for long. The next read reports a broken
+    /// connection.
     pub(super) fn keep_alive(&mut self) {
-        let is_due = self.owed && !self.noop && self.is_listened_to();
+        let is_due = self.owed && !self.noop && self.expects_replies();
         let patience = self.connection.settings().keep_alive;
         if is_due
-            && self.spoken.elapsed() >= patience
+            && self.last_activity.elapsed() >= patience
             && self.connection.capabilities().noop_in_transfer
         {
-            self.spoken = Instant::now();
+            self.last_activity = Instant::now();
             self.noop = self.connection.send(&Command::Noop).is_ok();
         }
     }
 
     /// Reads the reply to a NOOP that was not answered before the transfer ended.
-    pub(super) fn hear_noop(&mut self) -> Option<Reply> {
+    pub(super) fn read_noop_reply(&mut self) -> Option<Reply> {
         if !mem::take(&mut self.noop) || self.connection.is_lost() {
             return None;
         }
         let patience = self.timeout().min(PIPELINE_TIMEOUT);
         let heard = self.connection.reply_by(net::deadline(patience));
         if heard.is_err() {
-            // A late answer would be taken for the reply to the next command.
+            // A late reply would be taken for the reply to the next command.
             self.connection.capabilities().noop_in_transfer = false;
             self.connection.mark_lost();
         }
         heard.ok()
     }
 
-    /// Waits for the reply that ends the transfer.
+    /// Waits for the final reply of the transfer.
     pub(super) fn last_reply(&mut self, patience: Duration) -> Result<Reply, Error> {
         for _ in 0..MAX_UNSOLICITED_REPLIES {
             if let Some(reply) = self.last.take() {
@@ -154,7 +154,7 @@ impl ReplyTracker<'_> {
     }
 
     fn take(&mut self, reply: Reply) {
-        self.spoken = Instant::now();
+        self.last_activity = Instant::now();
         if reply.code().is_preliminary() {
             return;
         }
@@ -175,58 +175,59 @@ impl ReplyTracker<'_> {
         }
     }
 
-    /// Returns whether a reply begins within this time.
-    pub(super) fn speaks_within(&mut self, patience: Duration) -> Result<bool, Error> {
+    /// Returns whether a reply begins to arrive within this time.
+    pub(super) fn has_reply_within(&mut self, patience: Duration) -> Result<bool, Error> {
         let waited = self.connection.wait_for_reply(None, net::deadline(patience))?;
         Ok(waited == ReplyWait::Begun)
     }
 
-    /// Reads a reply and returns how many of the owed replies it settles.
-    pub(super) fn hear_final(&mut self, patience: Duration) -> Result<u32, Error> {
+    /// Reads a reply and returns 1 for a final reply, 0 for a preliminary one.
+    pub(super) fn read_pending_reply(&mut self, patience: Duration) -> Result<u32, Error> {
         let reply = self.connection.reply_by(net::deadline(patience))?;
         Ok(if reply.code().is_preliminary() { 0 } else { 1 })
     }
 
-    /// Reads a reply that comes in the middle of a transfer.
-    pub(super) fn overhear(&mut self) -> Result<Verdict, Error> {
+    /// Reads a reply that arrives while bytes move.
+    pub(super) fn read_reply_in_transfer(&mut self) -> Result<Verdict, Error> {
         let reply = self.connection.reply_by(net::deadline(self.timeout()))?;
         self.take(reply);
-        let goes_on = match &self.last {
+        let continues = match &self.last {
             None => true,
-            // The final reply of a download overtakes its bytes, which come over another connection.
+            // The final reply of a download may arrive before its last bytes.
             Some(reply) => self.direction == TransferDirection::Down && reply.code().is_success(),
         };
-        if !goes_on {
-            self.doubt_noop();
+        if !continues {
+            self.disable_noop();
         }
-        Ok(if goes_on { Verdict::Continue } else { Verdict::Stop })
+        Ok(if continues { Verdict::Continue } else { Verdict::Stop })
     }
 
-    /// Sends no more NOOPs to a server that may have ended a transfer over one.
-    fn doubt_noop(&mut self) {
+    /// Disables NOOP if one is pending, because the server may have ended the transfer because of it.
+    fn disable_noop(&mut self) {
         if self.noop {
             self.connection.capabilities().noop_in_transfer = false;
         }
     }
 
-    /// Returns whether a reply can still come: not after the final one, nor after the connection ended.
-    pub(super) fn is_listened_to(&self) -> bool {
+    /// Returns whether a reply may still arrive: not after the final one or the end of the connection.
+    pub(super) fn expects_replies(&self) -> bool {
         self.last.is_none() && self.cause.is_none()
     }
 
-    /// Notes a failure of the control connection. Incoming bytes may come to their end without it, and
-    /// then need not be fetched again.
+    /// Records a failure of the control connection. A download continues without it, so that its bytes
+    /// need not be fetched again.
     pub(super) fn fail(&mut self, cause: Error) -> Verdict {
         let is_over = matches!(cause, Error::Lost(_) | Error::Closing(_));
         if is_over {
-            self.doubt_noop();
+            self.disable_noop();
         }
-        let goes_on = self.receiving && is_over;
+        let continues = self.receiving && is_over;
         self.cause = Some(cause);
-        if goes_on { Verdict::Continue } else { Verdict::Stop }
+        if continues { Verdict::Continue } else { Verdict::Stop }
     }
 
-    pub(super) fn why_stopped(&mut self) -> Error {
+    /// Returns the error of a transfer that was stopped.
+    pub(super) fn stop_error(&mut self) -> Error {
         match (self.cause.take(), self.last.take()) {
             (Some(cause), _) => cause,
             (None, Some(reply)) if reply.code().is_success() => Error::EndedEarly(reply),

@@ -1,12 +1,12 @@
-//! The loop that tries a transfer again: what is worth another try, how many there are, and the
-//! pauses between them.
+//! The retry loop of transfers.
 //!
-//! - The class of the error decides ([`Error::is_worth_a_retry`]); Ctrl-C ends the loop.
-//! - `--retries` says how many tries there are besides the first, whatever they fail with. The pauses
-//!   between them grow to 30 seconds, and begin anew after a try that moved bytes: with the five retries of
-//!   the default they last as long as a server takes to restart.
-//! - The error names the first failure beside the last: later ones are often only that the server
-//!   did not accept the next connection.
+//! - The class of the error decides whether a retry is made ([`Error::is_worth_a_retry`]). Ctrl-C ends the
+//!   loop.
+//! - `--retries` limits the number of retries. The pauses before them grow to 30 seconds, and start again
+//!   from the shortest after a try that moved bytes. The default of five retries lasts as long as a server
+//!   takes to restart.
+//! - The final error contains the first and the last failure, because the last is often only that the server
+//!   did not accept another connection.
 
 use super::TransferSettings;
 use super::session_limit::{ONE_SESSION, SessionLimit};
@@ -17,28 +17,28 @@ use crate::client::signals::Armed;
 use crate::protocol::Code;
 use std::time::Duration;
 
-/// The first pause; each is five times as long as the one before.
+/// The first pause. Each pause is five times as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_GROWTH: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// Observes how a transfer goes.
+/// Observes the progress of a transfer.
 pub(in crate::client) trait Meter: Send {
-    /// A try begins, with `before` bytes of `total` in place.
+    /// Called when a try begins, with `before` of `total` bytes already transferred.
     fn begins(&mut self, _before: u64, _total: Option<u64>) {}
-    /// This many bytes have moved since the try began.
+    /// Called with the number of bytes moved since the try began.
     fn moved(&mut self, _moved: u64) {}
-    /// The transfer broke off and is tried again after a pause.
+    /// Called before the pause of a retry.
     fn again(&mut self, why: &Error, pause: Duration);
-    /// The transfer succeeded, but the user should know this.
+    /// Called with a warning about a successful transfer.
     fn warn(&mut self, _text: &str) {}
 }
 
-/// A note for each further try, without a progress line.
+/// A [`Meter`] that prints a message for each retry and no progress.
 pub(in crate::client) struct RetryNotes<'a> {
-    /// What is tried.
+    /// The file or host, for the messages.
     pub(in crate::client) name: &'a [u8],
-    /// Where it is told, if the user wants to hear of it.
+    /// The messages, unless they are disabled.
     pub(in crate::client) messages: Option<Messages>,
 }
 
@@ -50,40 +50,40 @@ impl Meter for RetryNotes<'_> {
     }
 }
 
-/// A transfer that can be tried again.
+/// A transfer that can be retried.
 pub(super) trait Attempt {
-    /// Makes one try; returns how many bytes the whole file has.
+    /// Makes one try and returns the size of the whole file.
     fn attempt(&mut self, connection: &mut Connection, meter: &mut dyn Meter)
     -> Result<u64, Error>;
 
-    /// Returns how many bytes are in place; a try that added some counts as progress.
+    /// Returns the number of bytes transferred so far. A try that increases it has made progress.
     fn reached(&self) -> Result<u64, Error>;
 
-    /// Draws the conclusions from a failed try, before the pause.
-    fn learn(&mut self, _failure: &Error) -> Result<Next, Error> {
+    /// Decides what follows a failed try, before the pause.
+    fn decide(&mut self, _failure: &Error) -> Result<Next, Error> {
         Ok(Next::Retry)
     }
 
-    /// Looks at what the server has before the next try.
-    fn look_again(&mut self, _: &mut Connection) -> Result<(), Error> {
+    /// Checks the remote file before the next try.
+    fn check_remote(&mut self, _: &mut Connection) -> Result<(), Error> {
         Ok(())
     }
 }
 
-/// What follows a failed try.
+/// The decision after a failed try.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// Another try, if the failure is worth one.
+    /// Retry, if the class of the error and the limit permit it.
     Retry,
-    /// Another try at once, which does not count: what an earlier run left was of no use.
+    /// Retry at once without counting it, because the partial file of an earlier run was useless.
     StartOver,
-    /// The transfer fails with this error.
+    /// Fail with this error.
     Fail,
-    /// The transfer fails with the error of the first try.
-    FailAsFirst,
+    /// Fail with the error of the first try.
+    FailWithFirst,
 }
 
-/// A command that may be repeated until it succeeds.
+/// An idempotent operation that is repeated until it succeeds.
 struct Repeated<F>(F);
 
 impl<F: FnMut(&mut Connection) -> Result<(), Error>> Attempt for Repeated<F> {
@@ -96,7 +96,7 @@ impl<F: FnMut(&mut Connection) -> Result<(), Error>> Attempt for Repeated<F> {
     }
 }
 
-/// Makes a connection again that the server has ended while it was idle.
+/// Reconnects after the server has closed an idle connection.
 pub(in crate::client) fn restore(
     connection: &mut Connection,
     settings: &TransferSettings,
@@ -105,7 +105,7 @@ pub(in crate::client) fn restore(
     Retries::new(connection, settings, meter)?.until_done(Connection::restore)
 }
 
-/// Makes a connection to a server that may not be there yet.
+/// Opens a connection to a server that may not be reachable yet.
 pub(in crate::client) fn until_connected(
     mut connect: impl FnMut() -> Result<Connection, Error>,
     settings: &TransferSettings,
@@ -120,8 +120,8 @@ pub(in crate::client) fn until_connected(
     }
 }
 
-/// The tries that are left, and the pause before the next. While it lives, Ctrl-C ends the transfer and
-/// not the program.
+/// The number of retries left, and the next pause. While this exists, Ctrl-C ends the transfer and not the
+/// program.
 struct Tries<'a> {
     meter: &'a mut dyn Meter,
     left: u32,
@@ -137,13 +137,13 @@ impl<'a> Tries<'a> {
         Ok(Tries { meter, left, pause, first: None, armed })
     }
 
-    /// Tells of a failure and waits; fails if no further try is worth it.
+    /// Reports a failure and waits. Fails if there is no further retry.
     fn pause_after(&mut self, failure: Error, moved: bool) -> Result<(), Error> {
         if self.armed.came() {
             return Err(Error::Interrupted);
         }
         if self.left == 0 || !failure.is_worth_a_retry() {
-            return Err(self.sum_up(failure));
+            return Err(self.with_first(failure));
         }
         if moved {
             self.pause = FIRST_PAUSE;
@@ -152,12 +152,12 @@ impl<'a> Tries<'a> {
         self.meter.again(&failure, self.pause);
         self.first.get_or_insert(failure);
         self.armed.pause(self.pause)?;
-        self.pause = longer(self.pause);
+        self.pause = next_pause(self.pause);
         Ok(())
     }
 
-    /// Joins the last failure with the first.
-    fn sum_up(&mut self, last: Error) -> Error {
+    /// Combines the last failure with the first.
+    fn with_first(&mut self, last: Error) -> Error {
         match self.first.take() {
             None | Some(Error::Interrupted) => last,
             Some(first) => last.after(first),
@@ -165,23 +165,25 @@ impl<'a> Tries<'a> {
     }
 }
 
-/// Returns whether the server has no room for so many connections.
-pub(in crate::client) fn is_crowded(error: &Error) -> bool {
+/// Returns whether the error may mean that the server allows fewer connections.
+pub(in crate::client) fn may_exceed_session_limit(error: &Error) -> bool {
     match error {
         Error::Closing(_) | Error::Greeting(_) | Error::Login(_) => true,
         Error::Refused(reply) => {
             matches!(reply.code(), Code::CANNOT_OPEN_DATA | Code::NOT_LOGGED_IN)
         }
-        Error::GaveUp { first, last } => is_crowded(first) || is_crowded(last),
+        Error::GaveUp { first, last } => {
+            may_exceed_session_limit(first) || may_exceed_session_limit(last)
+        }
         _ => false,
     }
 }
 
-fn longer(pause: Duration) -> Duration {
+fn next_pause(pause: Duration) -> Duration {
     (pause * PAUSE_GROWTH).min(LONGEST_PAUSE)
 }
 
-/// The tries that one transfer has, and the connection that it runs over.
+/// The retries of one transfer, and its connection.
 pub(super) struct Retries<'a> {
     pub(super) connection: &'a mut Connection,
     tries: Tries<'a>,
@@ -189,7 +191,7 @@ pub(super) struct Retries<'a> {
 }
 
 impl<'a> Retries<'a> {
-    /// Returns as many tries as `--retries` allows, besides the first.
+    /// Creates the retries that `--retries` allows.
     pub(super) fn new(
         connection: &'a mut Connection,
         settings: &TransferSettings,
@@ -199,12 +201,12 @@ impl<'a> Retries<'a> {
         Ok(Retries { connection, tries: Tries::new(settings, meter)?, limit })
     }
 
-    /// Returns the connection and the observer, for a transfer that has tries of its own.
+    /// Returns the connection and the meter, for a transfer with separate retries.
     pub(super) fn parts(&mut self) -> (&mut Connection, &mut dyn Meter) {
         (self.connection, self.tries.meter)
     }
 
-    /// Runs a transfer until it is done or another try is pointless.
+    /// Runs a transfer until it succeeds or there is no further retry.
     pub(super) fn run(&mut self, transfer: &mut dyn Attempt) -> Result<u64, Error> {
         loop {
             let before = transfer.reached()?;
@@ -215,27 +217,27 @@ impl<'a> Retries<'a> {
                 }
                 Err(failure) => failure,
             };
-            match transfer.learn(&failure)? {
+            match transfer.decide(&failure)? {
                 Next::Retry => {}
                 Next::StartOver => {
                     self.connection.reconnect_if_lost()?;
                     continue;
                 }
                 Next::Fail => return Err(failure),
-                Next::FailAsFirst => return Err(self.tries.first.take().unwrap_or(failure)),
+                Next::FailWithFirst => return Err(self.tries.first.take().unwrap_or(failure)),
             }
             let moved = transfer.reached()? > before;
             self.prepare_next(failure, moved)?;
-            while let Err(failure) = transfer.look_again(self.connection) {
+            while let Err(failure) = transfer.check_remote(self.connection) {
                 if !self.connection.is_lost() {
-                    return Err(self.tries.sum_up(failure));
+                    return Err(self.tries.with_first(failure));
                 }
                 self.prepare_next(failure, false)?;
             }
         }
     }
 
-    /// Runs a command that may be repeated until it succeeds or another try is pointless.
+    /// Runs an idempotent operation until it succeeds or there is no further retry.
     pub(super) fn until_done(
         &mut self,
         command: impl FnMut(&mut Connection) -> Result<(), Error>,
@@ -243,12 +245,13 @@ impl<'a> Retries<'a> {
         self.run(&mut Repeated(command)).map(drop)
     }
 
-    /// Waits, and makes sure that the connection can be used; fails if no further try is worth it.
+    /// Waits and reconnects if necessary. Fails if there is no further retry.
     fn prepare_next(&mut self, mut failure: Error, mut moved: bool) -> Result<(), Error> {
         loop {
             let is_pushed_out = self.connection.is_lost() && self.learn_limit(moved);
-            // The other connections do what a helper leaves, and need not wait for it.
-            if self.connection.is_helper() && (is_pushed_out || is_crowded(&failure)) {
+            // The other connections take over the work of a helper at once.
+            if self.connection.is_helper() && (is_pushed_out || may_exceed_session_limit(&failure))
+            {
                 return Err(failure);
             }
             if !is_pushed_out {
@@ -258,8 +261,8 @@ impl<'a> Retries<'a> {
                 return Ok(());
             }
             match self.connection.reconnect() {
-                Ok(()) if self.connection.is_helper() => self.limit.other_begins(),
-                Ok(()) => self.limit.first_is_back(),
+                Ok(()) if self.connection.is_helper() => self.limit.helper_opens(),
+                Ok(()) => self.limit.first_is_restored(),
                 Err(error) => {
                     (failure, moved) = (error, false);
                     continue;
@@ -269,12 +272,13 @@ impl<'a> Retries<'a> {
         }
     }
 
-    /// Returns true if the connection was lost because another one began, and tells of it once. A helper
-    /// that was lost before it moved anything is not made again either: it may be one session too many.
+    /// Returns true if the connection was probably lost because the server allows only one session, and
+    /// reports that once. Also returns true for a helper that was lost before it moved any bytes, because
+    /// the server may allow no further session.
     fn learn_limit(&mut self, moved: bool) -> bool {
         let is_helper = self.connection.is_helper();
         let is_news = match is_helper {
-            true => self.limit.other_was_lost(),
+            true => self.limit.helper_was_lost(),
             false => self.limit.first_was_lost(moved),
         };
         if is_news {
@@ -283,8 +287,8 @@ impl<'a> Retries<'a> {
         is_news || (is_helper && (!moved || self.limit.is_one()))
     }
 
-    /// Returns whether anything had to be tried again.
-    pub(super) fn were_needed(&self) -> bool {
+    /// Returns whether a retry was needed.
+    pub(super) fn were_made(&self) -> bool {
         self.tries.first.is_some()
     }
 }
@@ -295,8 +299,8 @@ mod tests {
     use std::iter;
 
     #[test]
-    fn five_pauses_outlast_a_server_that_restarts() {
-        let pauses = iter::successors(Some(FIRST_PAUSE), |pause| Some(longer(*pause)));
+    fn five_pauses_last_longer_than_the_restart_of_a_server() {
+        let pauses = iter::successors(Some(FIRST_PAUSE), |pause| Some(next_pause(*pause)));
         assert!(pauses.clone().take(5).sum::<Duration>() > Duration::from_secs(60));
         assert!(pauses.take(20).all(|pause| pause <= LONGEST_PAUSE));
     }

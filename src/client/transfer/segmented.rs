@@ -1,13 +1,13 @@
-//! PGET: one file over several connections, each fetching a range of it.
+//! PGET: fetches one file over several connections, each of which fetches a range.
 //!
-//! All ranges go into one partial file, each at its place, and a table at its end tells which have come,
-//! so that a later run fetches the rest. A connection that is done with its range takes half of what is
-//! left of the longest one. It is the file only once every range came and the server says that size and
-//! time are what they were at the beginning, or that the file has grown behind the same last bytes.
+//! All ranges are written to one partial file at their offsets, and a table at its end records them, so that
+//! a later run can fetch the rest. A connection that has finished its range takes half of the longest
+//! remaining one. The download succeeds if all ranges are complete, and the remote file still has the same
+//! size and time, or has only grown at its end.
 
 use super::TransferSettings;
-use super::compare::{RECHECKED, RemoteFacts, Tail, compare_hash, compare_tail};
-use super::ranges::{Range, Ranges, SMALLEST};
+use super::compare::{RECHECKED_BYTES, RemoteFacts, TailComparison, compare_hash, compare_tail};
+use super::ranges::{MIN_RANGE, Range, Ranges};
 use super::retry::{Attempt, Meter, Next, Retries};
 use super::session_limit::ONE_SESSION;
 use super::sink::{Overlap, is_overlap_mismatch};
@@ -21,16 +21,15 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-/// The most bytes that are written before the table tells of them. Together with [`RECHECKED`] no more is
-/// fetched again after the client was killed.
-const NOTED: usize = 48 * 1024;
+/// The largest number of bytes that are written before the table is updated. After a kill the client fetches
+/// at most these bytes and [`RECHECKED_BYTES`] again.
+const MAX_WRITE: usize = 48 * 1024;
 
-/// The number of bytes after which all that has come is brought to the disk, so that it counts after a
-/// power failure.
-const SYNCED: u64 = 64 * 1024 * 1024;
+/// The number of bytes after which the file is synced, so that they count after a power failure.
+const SYNC_INTERVAL: u64 = 64 * 1024 * 1024;
 
-/// Asks for size and time of a file while more connections are made; returns `None` if the file has to be
-/// fetched in one piece.
+/// Requests the size and time of a file while helpers connect. Returns `None` if the file has to be fetched
+/// over one connection.
 pub(super) fn ask(
     name: &Name,
     connections: usize,
@@ -43,7 +42,7 @@ pub(super) fn ask(
     }
     let armed = settings.interrupt.begin().map_err(Error::Local)?;
     let helpers = Helpers::call(connection, connections.saturating_sub(1), settings);
-    let remote = match RemoteFacts::ask_and_prepare(connection, name) {
+    let remote = match RemoteFacts::request_and_prepare(connection, name) {
         Err(_) if connection.is_lost() && settings.limit.first_was_lost(false) => {
             meter.warn(ONE_SESSION);
             drop(helpers);
@@ -55,7 +54,7 @@ pub(super) fn ask(
     if armed.came() {
         return Err(Error::Interrupted);
     }
-    let is_large = remote.size.is_some_and(|size| size >= 2 * SMALLEST);
+    let is_large = remote.size.is_some_and(|size| size >= 2 * MIN_RANGE);
     Ok(is_large.then_some((remote, helpers)))
 }
 
@@ -69,8 +68,9 @@ pub(super) struct RangedDownload<'a> {
 }
 
 impl RangedDownload<'_> {
-    /// Fetches what is missing; returns size and time of the file, or `None`, with nothing here, if it has
-    /// to be fetched in one piece. What turns out not to be of this file is fetched again, once.
+    /// Fetches the missing ranges and returns the size and time of the file. Returns `None`, with an empty
+    /// partial file, if it has to be fetched over one connection. If the partial file turns out to be of
+    /// another version, the download starts over once.
     pub(super) fn fetch(
         &self,
         partial: &mut Partial,
@@ -106,7 +106,7 @@ impl RangedDownload<'_> {
         };
         partial.begin_ranges(&ranges.pieces()).map_err(Error::Local)?;
         meter.begins(came, Some(size));
-        let useful = (ranges.missing() / SMALLEST).max(1);
+        let useful = (ranges.missing() / MIN_RANGE).max(1);
         let needed = usize::try_from(useful).unwrap_or(usize::MAX).min(self.connections) - 1;
         let armed = self.settings.interrupt.begin().map_err(Error::Local)?;
         let state =
@@ -123,18 +123,18 @@ impl RangedDownload<'_> {
             None => return Err(Error::NotConnected),
         }
         partial.finish_ranges().map_err(Error::Local)?;
-        // Some servers close everything where a transfer is stopped at the end of its range.
+        // Some servers close the session when a transfer is aborted at the end of its range.
         let mut now = RemoteFacts::default();
         Retries::new(connection, self.settings, state.meter)?.until_done(|connection| {
             connection.reconnect_if_lost()?;
-            now = RemoteFacts::ask_at_once(connection, self.name)?;
+            now = RemoteFacts::request_pipelined(connection, self.name)?;
             Ok(())
         })?;
         self.check(now, partial, came > 0, connection)?;
         Ok(Some((size, self.remote.modified)))
     }
 
-    /// Makes sure that the ranges are of the file that the server has now.
+    /// Checks that the ranges are of the current remote file.
     fn check(
         &self,
         now: RemoteFacts,
@@ -145,9 +145,10 @@ impl RangedDownload<'_> {
         let has_grown = now.size > self.remote.size;
         let is_same = match self.remote.size {
             Some(size) if has_grown => {
-                compare_tail(connection, self.name, size, partial.file(), size)? != Tail::Different
+                compare_tail(connection, self.name, size, partial.file(), size)?
+                    != TailComparison::Different
             }
-            _ => !now.is_another_than(self.remote),
+            _ => !now.differs_from(self.remote),
         };
         match is_same {
             true if is_continued && !has_grown => {
@@ -159,7 +160,7 @@ impl RangedDownload<'_> {
     }
 }
 
-/// Returns whether the server cannot begin a transfer in the middle of a file.
+/// Returns whether the error means that the server does not support REST.
 fn cannot_restart(error: &Error) -> bool {
     match error {
         Error::NoRestart(_) | Error::TooLong { .. } => true,
@@ -168,13 +169,13 @@ fn cannot_restart(error: &Error) -> bool {
     }
 }
 
-/// Returns whether no range can be fetched after that. A server that took REST and sent the whole file
-/// sent bytes that may be of any place in it, and what other content there is tells of a changed file.
+/// Returns whether the error concerns all ranges: the server accepts REST but ignores it, or the file has
+/// changed.
 fn concerns_all(error: &Error) -> bool {
     matches!(error, Error::TooLong { .. } | Error::OtherContent)
 }
 
-/// The ranges of one file that wait, and what the connections share besides.
+/// The ranges of one file, and the state that the connections share.
 struct RangeQueue<'a> {
     download: RangedDownload<'a>,
     partial: &'a Partial,
@@ -184,14 +185,14 @@ struct RangeQueue<'a> {
 
 struct RangeState<'a> {
     ranges: Ranges,
-    /// The number of bytes of all ranges that have come in this run.
+    /// The number of bytes of all ranges received in this run.
     moved: u64,
-    /// The number of them that were here when they were last brought to the disk.
+    /// The value of `moved` at the last sync.
     synced: u64,
-    /// True while a connection brings them to the disk.
+    /// A connection is syncing the file.
     syncing: bool,
     meter: &'a mut dyn Meter,
-    /// The first failure of a connection that gave up.
+    /// The first error of a connection that has ended its work.
     failure: Option<Error>,
 }
 
@@ -200,10 +201,9 @@ impl Work for RangeQueue<'_> {
         while let Some(index) = self.next() {
             let result = self.fetch(connection, index);
             let mut state = self.lock();
-            state.ranges.give_back(index);
+            state.ranges.release(index);
             match result {
                 Ok(_) => {}
-                // It is true of all ranges.
                 Err(error) if concerns_all(&error) => return state.failure = Some(error),
                 Err(error) => {
                     state.failure.get_or_insert(error);
@@ -232,7 +232,7 @@ impl<'a> RangeQueue<'a> {
         state.ranges.take()
     }
 
-    /// Brings what has come to the disk, while the other connections continue.
+    /// Syncs the file to the disk, while the other connections continue.
     fn sync(&self) -> io::Result<()> {
         let before = self.lock().ranges.pieces();
         let synced = self.partial.sync();
@@ -250,7 +250,7 @@ impl<'a> RangeQueue<'a> {
     }
 }
 
-/// One range on its way.
+/// The transfer of one range.
 struct RangeFetch<'a, 'q> {
     queue: &'a RangeQueue<'q>,
     index: usize,
@@ -264,7 +264,7 @@ impl RangeFetch<'_, '_> {
     fn receive(&self, connection: &mut Connection, range: Range) -> Result<(), Error> {
         let (RangedDownload { name, remote, .. }, piece) = (self.queue.download, range.piece);
         let here = piece.at - piece.start;
-        let overlap = if range.unchecked { here.min(RECHECKED) } else { 0 };
+        let overlap = if range.unchecked { here.min(RECHECKED_BYTES) } else { 0 };
         let from = piece.at - overlap;
         let expected = self.queue.partial.read_at(from, overlap).map_err(Error::Local)?;
         connection.reconnect_if_lost()?;
@@ -298,18 +298,18 @@ impl Attempt for RangeFetch<'_, '_> {
         Ok(self.range().piece.at)
     }
 
-    fn learn(&mut self, failure: &Error) -> Result<Next, Error> {
+    fn decide(&mut self, failure: &Error) -> Result<Next, Error> {
         Ok(if concerns_all(failure) { Next::Fail } else { Next::Retry })
     }
 
-    fn look_again(&mut self, connection: &mut Connection) -> Result<(), Error> {
+    fn check_remote(&mut self, connection: &mut Connection) -> Result<(), Error> {
         let RangedDownload { name, remote, .. } = self.queue.download;
-        let now = RemoteFacts::ask(connection, name)?;
-        if now.is_another_than(remote) { Err(Error::OtherContent) } else { Ok(()) }
+        let now = RemoteFacts::request(connection, name)?;
+        if now.differs_from(remote) { Err(Error::OtherContent) } else { Ok(()) }
     }
 }
 
-/// What a range tells of its tries; its bytes are counted where they are written.
+/// Reports the retries of a range. Its bytes are counted when they are written.
 struct RangeMeter<'a, 'q> {
     queue: &'a RangeQueue<'q>,
 }
@@ -324,7 +324,7 @@ impl Meter for RangeMeter<'_, '_> {
     }
 }
 
-/// One range as a sink: full when its end is reached, wherever that is by then.
+/// A sink for one range, which fails at the end of the range. The end may move while it is fetched.
 struct RangeSink<'a, 'q> {
     queue: &'a RangeQueue<'q>,
     index: usize,
@@ -345,10 +345,10 @@ impl std::error::Error for RangeFull {}
 impl Write for RangeSink<'_, '_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let partial = self.queue.partial;
-        // With the lock held, so that no other connection halves what is being written.
+        // Holding the lock keeps other connections from splitting the range during the write.
         let mut state = self.queue.lock();
         let piece = state.ranges.get(self.index).piece;
-        let room = usize::try_from(piece.end - piece.at).unwrap_or(usize::MAX).min(NOTED);
+        let room = usize::try_from(piece.end - piece.at).unwrap_or(usize::MAX).min(MAX_WRITE);
         if room == 0 {
             return Err(io::Error::other(RangeFull));
         }
@@ -358,7 +358,7 @@ impl Write for RangeSink<'_, '_> {
         state.moved += count as u64;
         let moved = state.moved;
         state.meter.moved(moved);
-        if moved - state.synced >= SYNCED && !state.syncing {
+        if moved - state.synced >= SYNC_INTERVAL && !state.syncing {
             state.syncing = true;
             drop(state);
             self.queue.sync()?;

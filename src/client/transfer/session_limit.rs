@@ -1,37 +1,37 @@
-//! Servers that have room for one session: cameras, printers, microcontrollers. Some of them end the first
-//! session when a second one begins, and two connections that are both made again would then end each other
-//! for ever.
+//! Detects servers that allow only one session, such as cameras, printers and microcontrollers. Some of
+//! them end the first session when a second one begins, so that two connections which both reconnect would
+//! end each other forever.
 //!
-//! It is found out by the first connection, which is lost just after another has begun. If it was lost in
-//! the middle of a file, that may be chance, and so may the loss of another connection: it has to happen three
-//! times, or the other connection has to be lost just after the first was made again. From then on the session of the user makes no other connection, and those that
-//! are there leave their work to the first.
+//! The sign is that the first connection is lost soon after another was opened. A loss in the middle of a
+//! file may be a coincidence, and so may the loss of a helper: it counts only the third time, or if the
+//! helper is lost soon after the first connection was made again. From then on the client uses only the
+//! first connection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How soon after the beginning of another connection the loss of the first one is put down to it.
-const SOON: Duration = Duration::from_secs(10);
+/// The time after the opening of a connection during which it may be the cause of a loss.
+const RECENT: Duration = Duration::from_secs(10);
 
-/// How many such losses are no chance.
-const CERTAIN: u32 = 3;
+/// The number of losses that are not a coincidence.
+const CERTAIN_LOSSES: u32 = 3;
 
-/// The line that tells the user.
+/// The message to the user.
 pub(in crate::client) const ONE_SESSION: &str =
     "the server ends one session when another begins; continuing with one connection";
 
-/// What is known of a server's room for sessions, shared by the connections of one user.
+/// The knowledge about a server's limit of sessions, shared by all connections of the client.
 #[derive(Clone, Default)]
 pub(in crate::client) struct SessionLimit(Arc<Mutex<Known>>);
 
 #[derive(Default)]
 struct Known {
-    /// When another connection began, if the first one has had no success since.
-    newcomer: Option<Instant>,
+    /// The time when a helper was opened, if the first connection has had no success since.
+    helper_opened: Option<Instant>,
     suspicion: Suspicion,
-    /// How often a connection was lost soon after another began.
+    /// The number of connections that were lost soon after a helper was opened.
     losses: u32,
-    /// Whether the server has room for one session alone.
+    /// The server allows only one session.
     is_one: bool,
 }
 
@@ -39,9 +39,9 @@ struct Known {
 enum Suspicion {
     #[default]
     None,
-    /// The first connection was lost in the middle of a file, soon after another began.
+    /// The first connection was lost soon after a helper was opened.
     Raised,
-    /// It was made again, so that the others should be lost.
+    /// The first connection was made again, so the helpers should be lost now.
     Tested,
 }
 
@@ -50,60 +50,60 @@ impl SessionLimit {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns true if the server has room for one session alone.
+    /// Returns true if the server allows only one session.
     pub(super) fn is_one(&self) -> bool {
         self.lock().is_one
     }
 
-    /// Notes that another connection begins.
-    pub(super) fn other_begins(&self) {
-        self.lock().newcomer = Some(Instant::now());
+    /// Records that a helper was opened.
+    pub(super) fn helper_opens(&self) {
+        self.lock().helper_opened = Some(Instant::now());
     }
 
-    /// Notes that a connection has done a piece of work.
+    /// Records that a connection has completed a transfer.
     pub(in crate::client) fn succeeded(&self, is_helper: bool) {
         let mut known = self.lock();
         match is_helper {
             true => known.suspicion = Suspicion::None,
-            false => known.newcomer = None,
+            false => known.helper_opened = None,
         }
     }
 
-    /// Draws the conclusion from the loss of the first connection, which may have moved bytes until then.
-    /// Returns true if the server is known from now on to have room for one session alone.
+    /// Records the loss of the first connection; `moved` is true if it had moved bytes. Returns true if this
+    /// shows for the first time that the server allows only one session.
     pub(in crate::client) fn first_was_lost(&self, moved: bool) -> bool {
         let mut known = self.lock();
-        if !known.has_recent_newcomer() {
+        if !known.has_recent_helper() {
             return false;
         }
         known.losses += 1;
         known.suspicion = Suspicion::Raised;
-        !(moved && known.losses < CERTAIN) && known.conclude()
+        !(moved && known.losses < CERTAIN_LOSSES) && known.conclude()
     }
 
-    /// Notes that the first connection was made again.
-    pub(super) fn first_is_back(&self) {
+    /// Records that the first connection was made again.
+    pub(super) fn first_is_restored(&self) {
         let mut known = self.lock();
         if known.suspicion == Suspicion::Raised {
             known.suspicion = Suspicion::Tested;
         }
     }
 
-    /// Draws the conclusion from the loss of another connection; returns the same.
-    pub(super) fn other_was_lost(&self) -> bool {
+    /// Records the loss of a helper. Returns the same as [`SessionLimit::first_was_lost`].
+    pub(super) fn helper_was_lost(&self) -> bool {
         let mut known = self.lock();
-        known.losses += u32::from(known.has_recent_newcomer());
-        let is_certain = known.suspicion == Suspicion::Tested || known.losses >= CERTAIN;
+        known.losses += u32::from(known.has_recent_helper());
+        let is_certain = known.suspicion == Suspicion::Tested || known.losses >= CERTAIN_LOSSES;
         is_certain && known.conclude()
     }
 }
 
 impl Known {
-    fn has_recent_newcomer(&self) -> bool {
-        self.newcomer.is_some_and(|since| since.elapsed() < SOON)
+    fn has_recent_helper(&self) -> bool {
+        self.helper_opened.is_some_and(|since| since.elapsed() < RECENT)
     }
 
-    /// Returns true if that is news.
+    /// Records that the server allows only one session; returns true if that was unknown.
     fn conclude(&mut self) -> bool {
         !std::mem::replace(&mut self.is_one, true)
     }

@@ -9,9 +9,9 @@ use std::time::SystemTime;
 
 /// The local side of a download.
 pub(super) enum DownloadSink<'a> {
-    /// A file that can be read again and cut off.
+    /// A partial file, which can be read and truncated.
     Partial(&'a mut Partial),
-    /// A stream, whose bytes are gone once they are written.
+    /// A stream, which can only be written.
     Stream(CountedStream<'a>),
 }
 
@@ -22,7 +22,7 @@ pub(super) struct CountedStream<'a> {
 }
 
 impl<'a> DownloadSink<'a> {
-    /// A stream that nothing was written to yet.
+    /// Creates a sink for a stream.
     pub(super) fn stream(stream: &'a mut dyn Write) -> DownloadSink<'a> {
         DownloadSink::Stream(CountedStream { stream, count: 0 })
     }
@@ -34,12 +34,12 @@ impl<'a> DownloadSink<'a> {
         }
     }
 
-    /// Returns whether bytes were written that cannot be taken back.
+    /// Returns whether bytes were written that cannot be removed.
     pub(super) fn is_spent(&self) -> bool {
         matches!(self, DownloadSink::Stream(CountedStream { count: 1.., .. }))
     }
 
-    /// Throws away what was written.
+    /// Removes all bytes.
     pub(super) fn restart(&mut self) -> Result<(), Error> {
         match self {
             DownloadSink::Partial(partial) => partial.restart().map_err(Error::Local),
@@ -48,7 +48,7 @@ impl<'a> DownloadSink<'a> {
         }
     }
 
-    /// Makes sure that what is here is of the remote file of this size and time, or nothing.
+    /// Removes all bytes if they are of a remote file with another size or time.
     pub(super) fn update_identity(
         &mut self,
         size: Option<u64>,
@@ -62,7 +62,7 @@ impl<'a> DownloadSink<'a> {
         }
     }
 
-    /// Takes over what was only compared so far.
+    /// Copies the existing target if it was compared but nothing was written.
     pub(super) fn settle(&mut self) -> Result<(), Error> {
         match self {
             DownloadSink::Partial(partial) => partial.copy_base().map_err(Error::Local),
@@ -70,7 +70,7 @@ impl<'a> DownloadSink<'a> {
         }
     }
 
-    /// Returns the last bytes that were written; those of a stream cannot be read again.
+    /// Returns the last `count` bytes. Fails for a stream.
     pub(super) fn tail(&mut self, count: u64) -> Result<Vec<u8>, Error> {
         match self {
             DownloadSink::Partial(partial) => partial.tail(count).map_err(Error::Local),
@@ -92,20 +92,20 @@ impl Write for CountedStream<'_> {
     }
 }
 
-/// A sink that compares the first bytes with what it has at its end already, and writes the rest.
+/// A sink that compares the first bytes with `expected`, and writes the rest.
 pub(super) struct Overlap<'a> {
     pub(super) expected: &'a [u8],
     pub(super) sink: &'a mut dyn Write,
 }
 
 impl Overlap<'_> {
-    /// Returns whether all bytes that were here already have come again.
+    /// Returns whether all expected bytes were compared.
     pub(super) fn is_compared(&self) -> bool {
         self.expected.is_empty()
     }
 }
 
-/// The cause inside the `io::Error` of an [`Overlap`] that got other bytes.
+/// The cause inside the `io::Error` of an [`Overlap`] that received other bytes.
 #[derive(Debug)]
 struct Differs;
 
@@ -117,7 +117,7 @@ impl fmt::Display for Differs {
 
 impl error::Error for Differs {}
 
-/// Returns whether an [`Overlap`] failed because it got other bytes.
+/// Returns whether an [`Overlap`] failed because it received other bytes.
 pub(super) fn is_overlap_mismatch(error: &io::Error) -> bool {
     error.get_ref().is_some_and(|cause| cause.is::<Differs>())
 }

@@ -1,16 +1,15 @@
-//! The limit of a download: the size that the server promised, and by how much it may grow.
+//! Limits the size of a download to the size that the server reported and the allowed growth.
 
 use crate::client::error::Error;
 use crate::pump::FileSink;
 use std::fs::File;
 use std::io::{self, Write};
 
-/// A sink that takes no more than the server promised and the file may grow by: a file without end
-/// should not fill a disk.
+/// A sink that fails beyond the limit, so that an endless file does not fill the disk.
 pub(super) struct SizeLimit<'s, W> {
     sink: &'s mut W,
     promise: Option<u64>,
-    /// The most that is taken.
+    /// The largest number of bytes to accept.
     limit: Option<u64>,
     taken: u64,
 }
@@ -21,6 +20,7 @@ impl<W: Write> SizeLimit<'_, W> {
         SizeLimit { sink, promise, limit, taken: 0 }
     }
 
+    /// Fails if the limit was exceeded.
     pub(super) fn kept(&self) -> Result<(), Error> {
         match self.promise {
             Some(expected) if self.limit.is_some_and(|limit| self.taken > limit) => {

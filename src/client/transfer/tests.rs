@@ -29,7 +29,7 @@ fn is_in_order(connection: &mut Connection) -> bool {
 }
 
 #[test]
-fn a_file_that_came_whole_is_done() {
+fn a_complete_download_succeeds() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 5);
         let data = server.expect_passive();
@@ -54,7 +54,7 @@ fn a_226_that_overtakes_its_bytes_loses_none() {
 }
 
 #[test]
-fn half_a_file_is_no_file_though_the_server_says_226() {
+fn half_a_file_is_an_error_despite_the_226() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 10);
         let data = server.expect_passive();
@@ -69,7 +69,7 @@ fn half_a_file_is_no_file_though_the_server_says_226() {
 }
 
 #[test]
-fn half_a_file_without_a_last_word_is_not_waited_for_as_long_as_a_reply() {
+fn half_a_file_without_a_final_reply_has_a_short_timeout() {
     let settings = Settings { timeout: Duration::from_secs(3600), ..Settings::default() };
     let (sender, given_up) = channel();
     let mut connection = Script::serve_as(settings, move |server| {
@@ -77,7 +77,7 @@ fn half_a_file_without_a_last_word_is_not_waited_for_as_long_as_a_reply() {
         let data = server.expect_passive();
         server.expect("RETR a", "150 here");
         data.give(b"hello");
-        // Fails where nothing is heard, not even the end, for as long as a script waits.
+        // Fails if nothing arrives, not even the end of the connection, before the timeout of the script.
         sender.send(server.hear()).unwrap();
     });
     let error = fetch(&mut connection).unwrap_err();
@@ -88,7 +88,7 @@ fn half_a_file_without_a_last_word_is_not_waited_for_as_long_as_a_reply() {
 }
 
 #[test]
-fn a_server_that_never_stops_beginning_is_given_up() {
+fn endless_preliminary_replies_are_an_error() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 5);
         let data = server.expect_passive();
@@ -97,7 +97,7 @@ fn a_server_that_never_stops_beginning_is_given_up() {
         for _ in 0..100 {
             server.say("150 here");
         }
-        // Stays until it is left.
+        // Waits until the client closes the connection.
         server.hear();
     });
     assert!(matches!(fetch(&mut connection), Err(Error::TooManyReplies)));
@@ -105,7 +105,7 @@ fn a_server_that_never_stops_beginning_is_given_up() {
 }
 
 #[test]
-fn a_local_file_that_became_shorter_is_not_sent() {
+fn a_local_file_that_shrinks_is_an_error() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
@@ -123,7 +123,7 @@ fn a_local_file_that_became_shorter_is_not_sent() {
 }
 
 #[test]
-fn a_whole_file_is_no_file_if_the_server_says_426() {
+fn a_complete_download_fails_after_a_426() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 5);
         let data = server.expect_passive();
@@ -137,7 +137,7 @@ fn a_whole_file_is_no_file_if_the_server_says_426() {
 }
 
 #[test]
-fn a_file_without_end_is_broken_off_and_the_session_goes_on() {
+fn an_endless_file_is_aborted_and_the_session_continues() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 5);
         let data = server.expect_passive();
@@ -153,7 +153,7 @@ fn a_file_without_end_is_broken_off_and_the_session_goes_on() {
 }
 
 #[test]
-fn the_address_in_a_227_is_not_believed() {
+fn the_address_in_a_227_is_ignored() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 5);
         server.expect("EPSV", "500 what?");
@@ -172,7 +172,7 @@ fn the_address_in_a_227_is_not_believed() {
 }
 
 #[test]
-fn a_server_without_size_is_believed_and_not_asked_again() {
+fn a_server_without_size_is_not_asked_again() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         server.expect("SIZE a", "502 no");
@@ -188,7 +188,7 @@ fn a_server_without_size_is_believed_and_not_asked_again() {
 }
 
 #[test]
-fn a_control_connection_that_closes_ends_a_transfer_that_stands_still() {
+fn the_end_of_the_control_connection_ends_a_stalled_transfer() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 10);
         let data = server.expect_passive();
@@ -201,7 +201,7 @@ fn a_control_connection_that_closes_ends_a_transfer_that_stands_still() {
 }
 
 #[test]
-fn a_refusal_ends_a_transfer_that_stands_still() {
+fn a_negative_reply_ends_a_stalled_transfer() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 10);
         let data = server.expect_passive();
@@ -215,7 +215,7 @@ fn a_refusal_ends_a_transfer_that_stands_still() {
 }
 
 #[test]
-fn a_full_disk_of_the_server_is_told_in_its_words() {
+fn the_reply_of_a_full_disk_is_the_error_of_an_upload() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
@@ -231,7 +231,7 @@ fn a_full_disk_of_the_server_is_told_in_its_words() {
 }
 
 #[test]
-fn an_upload_that_the_server_calls_done_too_early_is_not() {
+fn an_upload_that_the_server_confirms_too_early_fails() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
@@ -247,7 +247,7 @@ fn an_upload_that_the_server_calls_done_too_early_is_not() {
 }
 
 #[test]
-fn an_upload_that_the_server_calls_done_before_it_began_is_not() {
+fn an_upload_that_the_server_confirms_without_a_150_fails() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let _data = server.expect_passive();
@@ -256,7 +256,7 @@ fn an_upload_that_the_server_calls_done_before_it_began_is_not() {
     assert!(matches!(connection.store(&name("a")), Err(Error::EndedEarly(_))));
 }
 
-/// More than goes through the buffer before the system moves the bytes itself.
+/// A size above which the kernel moves the bytes without the buffer.
 const LARGE: u64 = 6_000_001;
 
 fn content(length: u64) -> Vec<u8> {
@@ -264,7 +264,7 @@ fn content(length: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_large_file_comes_whole_behind_what_is_there() {
+fn a_large_file_is_appended_completely() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
@@ -291,7 +291,7 @@ fn read_again(file: &mut File) -> Vec<u8> {
 }
 
 #[test]
-fn no_more_of_a_large_file_is_stored_than_was_promised() {
+fn no_more_of_a_large_file_is_stored_than_expected() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
@@ -310,7 +310,7 @@ fn no_more_of_a_large_file_is_stored_than_was_promised() {
 }
 
 #[test]
-fn what_came_of_a_large_file_before_a_refusal_is_kept() {
+fn bytes_of_a_large_file_before_a_negative_reply_are_kept() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
@@ -329,7 +329,7 @@ fn what_came_of_a_large_file_before_a_refusal_is_kept() {
 }
 
 #[test]
-fn a_file_that_grows_while_it_is_sent_is_sent_as_it_was() {
+fn a_file_that_grows_during_an_upload_is_sent_with_its_first_size() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
@@ -348,7 +348,7 @@ fn a_file_that_grows_while_it_is_sent_is_sent_as_it_was() {
 }
 
 #[test]
-fn a_guard_that_is_dropped_leaves_the_session_in_order() {
+fn a_dropped_guard_leaves_the_session_usable() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 10);
         let data = server.expect_passive();
@@ -363,7 +363,7 @@ fn a_guard_that_is_dropped_leaves_the_session_in_order() {
 }
 
 #[test]
-fn ctrl_c_breaks_a_transfer_off_and_the_session_goes_on() {
+fn ctrl_c_aborts_a_transfer_and_the_session_continues() {
     let mut connection = Script::serve(|server| {
         expect_size(server, 10);
         let data = server.expect_passive();
@@ -380,13 +380,13 @@ fn ctrl_c_breaks_a_transfer_off_and_the_session_goes_on() {
     assert!(is_in_order(&mut connection));
 }
 
-/// A connection that says NOOP as soon as something has moved.
+/// Returns a connection that sends NOOP as soon as bytes have moved.
 fn serve_lively(script: impl FnOnce(&mut Script) + Send + 'static) -> Connection {
     let settings = Settings { keep_alive: Duration::ZERO, ..Settings::default() };
     Script::serve_as(settings, script)
 }
 
-/// A download during which the server hears a NOOP, and may answer it so; at its end it says this.
+/// Runs a download during which the server receives a NOOP, and replies `at_once` and `at_end`.
 fn fetch_lively(at_once: Option<&'static str>, at_end: &'static str) -> Connection {
     serve_lively(move |server| {
         expect_size(server, 5);
@@ -419,14 +419,14 @@ fn the_answer_to_a_noop_does_not_end_a_download() {
 }
 
 #[test]
-fn a_noop_that_is_never_answered_costs_the_connection_and_not_the_file() {
+fn an_unanswered_noop_loses_the_connection_but_not_the_file() {
     let mut connection = fetch_lively(None, "226 done");
     assert_eq!(fetch(&mut connection).unwrap(), b"hello");
     assert!(connection.is_lost() && !connection.capabilities().noop_in_transfer);
 }
 
 #[test]
-fn a_failure_is_none_of_a_noop() {
+fn a_negative_reply_is_not_taken_for_that_of_a_noop() {
     for at_end in ["426 broken off\r\n200 ok", "226 done\r\n426 broken off"] {
         let mut connection = fetch_lively(None, at_end);
         assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "426 broken off");
@@ -434,7 +434,7 @@ fn a_failure_is_none_of_a_noop() {
     }
 }
 
-/// Gives its piece once the server has said something.
+/// A source that returns its bytes once the server has replied.
 struct Later(Receiver<()>, &'static [u8]);
 
 impl Read for Later {
@@ -444,7 +444,7 @@ impl Read for Later {
     }
 }
 
-/// What becomes of an upload in two pieces, between which the server hears a NOOP.
+/// Runs an upload in two pieces, between which the server receives a NOOP.
 fn store_lively(
     at_once: Option<&'static str>,
     at_end: Option<&'static str>,
@@ -459,7 +459,7 @@ fn store_lively(
         at_once.into_iter().for_each(|reply| server.say(reply));
         said.send(()).unwrap();
         drop(said);
-        // A client that was refused breaks the rest off.
+        // After a negative reply the client does not send the rest.
         let _ = data.read_to_end(&mut Vec::new());
         at_end.into_iter().for_each(|reply| server.say(reply));
         server.expect("PWD", "257 \"/\"");
@@ -480,14 +480,14 @@ fn the_answer_to_a_noop_does_not_end_an_upload() {
 }
 
 #[test]
-fn an_upload_is_done_where_its_noop_is_never_answered() {
+fn an_upload_succeeds_if_its_noop_is_never_answered() {
     let (sent, mut connection) = store_lively(None, Some("226 done"));
     assert_eq!(sent.unwrap(), 11);
     assert!(connection.is_lost() && !connection.capabilities().noop_in_transfer);
 }
 
 #[test]
-fn a_server_that_ends_an_upload_over_a_noop_is_sent_no_other() {
+fn no_noop_is_sent_to_a_server_that_ended_an_upload_because_of_one() {
     let (sent, mut connection) = store_lively(Some("426 broken off\r\n200 ok"), None);
     assert_eq!(sent.unwrap_err().to_string(), "426 broken off");
     assert!(is_in_order(&mut connection));
@@ -495,7 +495,7 @@ fn a_server_that_ends_an_upload_over_a_noop_is_sent_no_other() {
 }
 
 #[test]
-fn ctrl_c_leaves_no_answer_to_a_noop_behind() {
+fn ctrl_c_reads_the_reply_to_a_noop() {
     let mut connection = serve_lively(|server| {
         expect_size(server, 10);
         let data = server.expect_passive();
@@ -514,7 +514,7 @@ fn ctrl_c_leaves_no_answer_to_a_noop_behind() {
 }
 
 #[test]
-fn a_refused_file_needs_no_breaking_off() {
+fn a_refused_file_needs_no_abor() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         server.expect("SIZE a", "550 none");
@@ -527,7 +527,7 @@ fn a_refused_file_needs_no_breaking_off() {
 }
 
 #[test]
-fn a_text_comes_with_the_line_ends_of_this_side_and_no_size() {
+fn a_text_has_local_line_ends_and_no_size() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE A", "200 ok");
         let data = server.expect_passive();
@@ -585,8 +585,8 @@ fn in_active_mode_a_226_without_a_connection_soon_ends_the_wait() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_told_before_any_command() {
-    // A port that is in use, so that nobody else can begin to listen there.
+fn an_unreachable_data_port_is_an_error_before_the_command() {
+    // A port that is in use, so that no other process can listen on it.
     let somebody = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = TcpStream::connect(somebody.local_addr().unwrap()).unwrap();
     let nobody = taken.local_addr().unwrap();

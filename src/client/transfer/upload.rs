@@ -1,23 +1,23 @@
-//! Uploads that the server stores whole, however often the connection breaks.
+//! Uploads that the server stores completely, however often the connection breaks.
 //!
-//! - `Ok` means that the server confirmed the transfer and that as many bytes are there as were sent.
-//! - An upload that an earlier run left is continued if the server's digests show that it is the beginning
-//!   of this file, or where the user asks for it if its last bytes do.
-//! - After a break an upload is continued only if the server has something that can be nothing but
-//!   the beginning of this file; else it starts over.
-//! - A size that is too small is asked for again for a while: some servers still write what they have
-//!   confirmed. A resume that the size contradicts was not understood (a server that ignores REST keeps
-//!   only the rest), and the whole file is sent once. A size that is too large after that is a warning:
-//!   some servers convert files or round their sizes up.
-//! - If no final reply comes after the last byte, a new connection asks whether the file has arrived
-//!   before anything is sent again.
-//! - A file that was sent in more than one piece is compared with the server's HASH, if it has that.
+//! - `Ok` means that the server confirmed the transfer and that the remote size is right.
+//! - An upload of an earlier run is continued if the server's digests prove that the remote file is the
+//!   beginning of the local one, or, if the user asks for it, if its last bytes match.
+//! - After an interruption an upload is continued only if the remote file must be the beginning of the local
+//!   one; otherwise it starts over.
+//! - If the remote size is too small, it is requested again for a while, because some servers are still
+//!   writing. If it is wrong after a resume, the server ignores REST and has stored only the rest; then the
+//!   whole file is sent once. If it is too large after that, the client prints a warning, because some
+//!   servers convert files or round sizes up.
+//! - If the final reply is missing, a new connection checks whether the file is complete before anything is
+//!   sent again.
+//! - A file that was sent in several pieces is compared with the server's HASH, if it supports that.
 
 use super::TransferSettings;
 use super::append::Append;
 use super::compare::{
-    MOST_MEASURED, Tail, compare_hash, compare_tail, is_certainly_same, matches_beginning,
-    settled_size,
+    MAX_SIZE_CHECKS, TailComparison, compare_hash, compare_tail, is_certainly_same,
+    matches_beginning, wait_for_size,
 };
 use super::outcome::TransferOutcome;
 use super::retry::{Attempt, Meter, Next, Retries};
@@ -31,11 +31,11 @@ use std::io::{Read, Seek, SeekFrom};
 use std::mem;
 use std::path::PathBuf;
 
-/// Up to which size commands go out together with a transfer: what is larger takes longer than a
-/// round trip, and less is spoiled on a server that mixes commands up.
+/// The largest file for which commands are pipelined behind its transfer. For a larger file a round trip does
+/// not matter, and a retry without pipelining would be expensive.
 pub(super) const SMALL: u64 = 1024 * 1024;
 
-/// From which size on the server is asked for its file beforehand, so that the upload can be
+/// The smallest file for which the remote size is requested beforehand, so that the upload can be
 /// continued.
 const LARGE: u64 = 1024 * 1024;
 
@@ -44,38 +44,38 @@ const LARGE: u64 = 1024 * 1024;
 pub(in crate::client) struct Upload {
     pub(in crate::client) local: PathBuf,
     pub(in crate::client) remote: Name,
-    pub(in crate::client) placement: Placement,
-    /// The size that the file had when it was found.
+    pub(in crate::client) placement: UploadMode,
+    /// The size of the local file when it was listed.
     pub(in crate::client) size: Option<u64>,
 }
 
-/// What happens to the bytes that the remote file has already.
+/// The treatment of an existing remote file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::client) enum Placement {
-    /// They are replaced.
+pub(in crate::client) enum UploadMode {
+    /// Replace it.
     Replace,
-    /// They are continued if they are the beginning of this file, else replaced.
+    /// Continue it if it is the beginning of the local file, else replace it.
     Continue,
-    /// They are replaced, except for those of an upload that broke off and that the server keeps out of
-    /// sight: they are continued if its digest shows that they are the beginning of this file.
+    /// Replace it, but continue an interrupted upload that the server does not show, if its digest proves
+    /// that it is the beginning of the local file.
     Resume,
-    /// They stay, and the file is appended to them.
+    /// Append to it.
     Append,
 }
 
-impl Placement {
-    /// Returns what programs are told of it.
+impl UploadMode {
+    /// Returns the action for JSON objects.
     pub(in crate::client) fn action(self) -> Action {
         match self {
-            Placement::Append => Action::Append,
-            Placement::Replace | Placement::Continue | Placement::Resume => Action::Store,
+            UploadMode::Append => Action::Append,
+            UploadMode::Replace | UploadMode::Continue | UploadMode::Resume => Action::Store,
         }
     }
 }
 
 impl Upload {
-    /// Sends the file. `next` goes out together with the command of this transfer, and so do the
-    /// commands that complete it; without it each of them waits for its turn.
+    /// Sends the file. `next` and the commands that complete the upload are pipelined behind the transfer
+    /// command; if `next` is `None`, nothing is pipelined.
     pub(in crate::client) fn run(
         &self,
         connection: &mut Connection,
@@ -90,7 +90,7 @@ impl Upload {
         })
     }
 
-    /// Sends a stream, which cannot be sent twice, in place of the local file.
+    /// Sends a stream in place of the local file, without retries.
     pub(in crate::client) fn run_from(
         &self,
         source: &mut impl Read,
@@ -99,8 +99,8 @@ impl Upload {
     ) -> TransferOutcome {
         TransferOutcome::of(self.placement.action(), self.remote.as_bytes(), &self.local, || {
             let outgoing = match self.placement {
-                Placement::Append => connection.append(&self.remote)?,
-                Placement::Replace | Placement::Continue | Placement::Resume => {
+                UploadMode::Append => connection.append(&self.remote)?,
+                UploadMode::Replace | UploadMode::Continue | UploadMode::Resume => {
                     connection.store(&self.remote)?
                 }
             };
@@ -112,16 +112,16 @@ impl Upload {
     fn send(&self, retries: &mut Retries<'_>, next: Option<&[Command]>) -> Result<u64, Error> {
         let (mut file, size) = local::open(&self.local)?;
         let sent = match self.placement {
-            Placement::Append => {
+            UploadMode::Append => {
                 let append = Append::new(&self.remote, &mut file, size, retries.connection);
                 retries.run(&mut append?)
             }
-            Placement::Replace | Placement::Continue | Placement::Resume => {
+            UploadMode::Replace | UploadMode::Continue | UploadMode::Resume => {
                 self.store(file, size, retries, next)
             }
         };
-        // A second try may have been needed because commands went out together.
-        let is_doubtful = retries.were_needed() && next.is_some_and(|next| !next.is_empty());
+        // Pipelined commands may be the reason why a retry was needed.
+        let is_doubtful = retries.were_made() && next.is_some_and(|next| !next.is_empty());
         retries.connection.capabilities().pipelining &= !is_doubtful;
         sent
     }
@@ -137,9 +137,9 @@ impl Upload {
         let connection = &mut *retries.connection;
         let modified = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let start = match self.placement {
-            Placement::Continue => common(connection, name, file, size)?,
-            Placement::Resume if size >= LARGE => hidden(connection, name, file, size)?,
-            Placement::Resume | Placement::Replace | Placement::Append => 0,
+            UploadMode::Continue => common(connection, name, file, size)?,
+            UploadMode::Resume if size >= LARGE => hidden(connection, name, file, size)?,
+            UploadMode::Resume | UploadMode::Replace | UploadMode::Append => 0,
         };
         let together = next.filter(|_| connection.can_set_up_ahead() && size < SMALL);
         let mut is_timed = false;
@@ -149,11 +149,11 @@ impl Upload {
             let followers = followers(connection, name, time, next);
             connection.pipeline_after_transfer(followers);
         }
-        let mut sending = Sending::new(name, file, size, start);
+        let mut sending = FileUpload::new(name, file, size, start);
         let bytes = retries.run(&mut sending)?;
-        // What went out together is done, unless there was a second try. The connection may be lost
+        // The pipelined command has set the time, unless there was a retry. The connection may be lost
         // after the file is stored and before its time is set.
-        let is_set = is_timed && !retries.were_needed() && retries.connection.sets_times();
+        let is_set = is_timed && !retries.were_made() && retries.connection.sets_times();
         if let Some(modified) = modified.filter(|_| !is_set) {
             let set = |connection: &mut Connection| connection.set_modified(name, modified);
             retries.until_done(set)?;
@@ -162,7 +162,7 @@ impl Upload {
     }
 }
 
-/// Returns what goes out together with an upload.
+/// Returns the commands to pipeline behind an upload.
 fn followers(
     connection: &mut Connection,
     name: &Name,
@@ -175,8 +175,8 @@ fn followers(
     time.into_iter().chain(size).chain(next.iter().cloned()).collect()
 }
 
-/// Returns how much of a file the server has already, if that is its beginning. The server may still be
-/// storing what an earlier session sent.
+/// Returns the size of the remote file, if it is the beginning of the local one, else 0. The server may still
+/// be writing data of an earlier session.
 fn common(
     connection: &mut Connection,
     name: &Name,
@@ -184,19 +184,19 @@ fn common(
     size: u64,
 ) -> Result<u64, Error> {
     let mut there = connection.expected_size(name)?.unwrap_or(0);
-    for _ in 0..MOST_MEASURED {
+    for _ in 0..MAX_SIZE_CHECKS {
         if there == 0 || there > size || !connection.capabilities().rest {
             return Ok(0);
         }
-        // Our server gives no bytes of an upload that broke off, but their digest.
+        // ftp_server does not send an interrupted upload, but returns its digest.
         if let Some(is_same) = matches_beginning(connection, name, file, there)? {
             return Ok(if is_same { there } else { 0 });
         }
         match compare_tail(connection, name, there, file, there) {
-            Ok(Tail::Same) => return Ok(there),
-            Ok(Tail::Grown) => there = size_at_rest(connection, name, there)?,
-            Ok(Tail::Different) => return Ok(0),
-            // A server that ignores REST sends more than its end.
+            Ok(TailComparison::Same) => return Ok(there),
+            Ok(TailComparison::Grown) => there = size_at_rest(connection, name, there)?,
+            Ok(TailComparison::Different) => return Ok(0),
+            // A server that ignores REST sends more than the end of the file.
             Err(Error::Refused(_) | Error::NoRestart(_) | Error::TooLong { .. }) => return Ok(0),
             Err(error) => return Err(error),
         }
@@ -204,8 +204,8 @@ fn common(
     Err(Error::TooLong { expected: there })
 }
 
-/// Returns how much of a file the server has of an upload that broke off, if it keeps that out of sight: it
-/// tells its size, and no time since there is no such file yet.
+/// Returns the size of an interrupted upload that the server does not show, if it is the beginning of the
+/// local file, else 0. Such a server answers SIZE, but not MDTM, because the file does not exist yet.
 fn hidden(
     connection: &mut Connection,
     name: &Name,
@@ -221,60 +221,60 @@ fn hidden(
     Ok(if is_same == Some(true) { there } else { 0 })
 }
 
-/// Measures a file that grows until two answers in a row are the same.
+/// Requests the size of a growing file until two sizes in a row are the same.
 fn size_at_rest(connection: &mut Connection, name: &Name, mut before: u64) -> Result<u64, Error> {
     let first = connection.expected_size(name)?;
     let is_at_rest = |size: Option<u64>| {
         let size = size.unwrap_or(0);
         mem::replace(&mut before, size) == size
     };
-    settled_size(connection, name, first, is_at_rest)?;
+    wait_for_size(connection, name, first, is_at_rest)?;
     Ok(before)
 }
 
-/// A plain file on its way to the server.
-struct Sending<'a> {
+/// The state of an upload of a regular file.
+struct FileUpload<'a> {
     name: &'a Name,
     file: &'a mut File,
     size: u64,
-    /// How much of its beginning the server has already.
+    /// The number of bytes from its beginning that the server has already.
     start: u64,
     before: RemoteBefore,
-    /// How far the tries before this one came; `None` before the first.
+    /// The offset that earlier tries have reached; `None` before the first.
     reached: Option<u64>,
-    /// How far this try came.
+    /// The offset that this try has reached.
     sent: u64,
-    /// Whether the size has contradicted a resume, so that only the whole file is sent.
+    /// The size was wrong after a resume, so only the whole file is sent.
     whole_only: bool,
-    /// How many times the size has contradicted the whole file.
+    /// The number of times that the size was wrong after sending the whole file.
     contradicted: u32,
     final_reply: FinalReply,
 }
 
-/// The final reply of the try before.
+/// The final reply of the previous try.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FinalReply {
-    Came,
-    /// It did not come in time; the server may still be storing.
+    Received,
+    /// It timed out; the server may still be writing.
     Late,
     /// The connection was lost before it.
     Lost,
 }
 
-/// What the server had under the name before.
+/// The remote file before the upload.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum RemoteBefore {
     NotAsked,
-    /// Nothing, or nothing it tells of.
+    /// It did not exist, as far as the server shows.
     Nothing,
     Size(u64),
-    /// The beginning of this file.
+    /// It was the beginning of the local file.
     Ours,
 }
 
-impl<'a> Sending<'a> {
-    fn new(name: &'a Name, file: &'a mut File, size: u64, start: u64) -> Sending<'a> {
-        Sending {
+impl<'a> FileUpload<'a> {
+    fn new(name: &'a Name, file: &'a mut File, size: u64, start: u64) -> FileUpload<'a> {
+        FileUpload {
             name,
             file,
             size,
@@ -284,16 +284,16 @@ impl<'a> Sending<'a> {
             sent: 0,
             whole_only: false,
             contradicted: 0,
-            final_reply: FinalReply::Came,
+            final_reply: FinalReply::Received,
         }
     }
 
-    /// Forgets what the server has: it is replaced.
+    /// Lets the next try replace the remote file.
     fn start_over(&mut self) {
         (self.before, self.start) = (RemoteBefore::NotAsked, 0);
     }
 
-    /// Decides where the first try begins.
+    /// Returns the offset at which the first try begins.
     fn first(&mut self, connection: &mut Connection) -> Result<u64, Error> {
         if self.start > 0 {
             self.before = RemoteBefore::Ours;
@@ -311,14 +311,14 @@ impl<'a> Sending<'a> {
         Ok(0)
     }
 
-    /// Decides where the next try begins: behind what the server has of the bytes that were sent.
-    /// What it had before is not ours, and some servers report that until an upload is whole.
+    /// Returns the offset at which the next try begins: the remote size, if the remote file consists of the
+    /// bytes that were sent. Some servers report the size of the old file until an upload is complete.
     fn next(&mut self, connection: &mut Connection, reached: u64) -> Result<u64, Error> {
         let mut now = connection.expected_size(self.name)?;
-        let may_be_there = self.final_reply != FinalReply::Came && reached == self.size;
+        let may_be_there = self.final_reply != FinalReply::Received && reached == self.size;
         if may_be_there && self.final_reply == FinalReply::Late {
             let is_whole = |now: Option<u64>| now.unwrap_or(0) >= self.size;
-            now = settled_size(connection, self.name, now, is_whole)?;
+            now = wait_for_size(connection, self.name, now, is_whole)?;
         }
         let now = now.unwrap_or(0);
         let is_ours = match self.before {
@@ -340,8 +340,8 @@ impl<'a> Sending<'a> {
         Ok(if continues { now } else { 0 })
     }
 
-    /// Asks for the size: a server that closes early can call an upload done whose end only our own
-    /// system has, and one that ignores REST has only what came after it.
+    /// Checks the remote size: a server may confirm an upload whose end it has not received, and a server
+    /// that ignores REST has stored only the rest.
     fn check(
         &mut self,
         connection: &mut Connection,
@@ -353,13 +353,13 @@ impl<'a> Sending<'a> {
         let is_settled = |size: Option<u64>| {
             size.is_none_or(|size| size >= expected || (from > 0 && size == rest))
         };
-        let got = settled_size(connection, self.name, first, is_settled)?;
+        let got = wait_for_size(connection, self.name, first, is_settled)?;
         let Some(got) = got.filter(|got| *got != expected) else { return Ok(()) };
         if from > 0 {
             self.start_over();
             (self.whole_only, self.sent) = (true, 0);
         } else if got > expected {
-            meter.warn(&format!("the server has {got} bytes of a file of {expected}"));
+            meter.warn(&format!("the server reports {got} bytes for a file of {expected} bytes"));
             return Ok(());
         } else {
             self.contradicted += 1;
@@ -368,7 +368,7 @@ impl<'a> Sending<'a> {
     }
 }
 
-impl Attempt for Sending<'_> {
+impl Attempt for FileUpload<'_> {
     fn attempt(
         &mut self,
         connection: &mut Connection,
@@ -418,18 +418,18 @@ impl Attempt for Sending<'_> {
         Ok(self.sent.max(self.reached.unwrap_or(0)))
     }
 
-    fn learn(&mut self, failure: &Error) -> Result<Next, Error> {
+    fn decide(&mut self, failure: &Error) -> Result<Next, Error> {
         self.final_reply = match failure {
             Error::TimedOut(_) => FinalReply::Late,
             other if other.class() == ErrorClass::Connection => FinalReply::Lost,
-            _ => FinalReply::Came,
+            _ => FinalReply::Received,
         };
         let is_final = matches!(failure, Error::NotWhole { .. })
             && (self.contradicted > 1 || (self.contradicted == 1 && self.whole_only));
         Ok(if is_final { Next::Fail } else { Next::Retry })
     }
 
-    fn look_again(&mut self, _: &mut Connection) -> Result<(), Error> {
+    fn check_remote(&mut self, _: &mut Connection) -> Result<(), Error> {
         self.reached = Some(self.reached()?);
         Ok(())
     }

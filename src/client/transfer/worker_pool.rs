@@ -1,8 +1,8 @@
-//! Work that several connections share.
+//! Distributes work over several connections.
 //!
-//! The first connection is the session's own; the helpers are made beside it, each in a thread. Where
-//! the server or the system has no room for them there are fewer. One that is still being made when the
-//! first connection has no more work is given up: a server that has room for one session may never greet it.
+//! The first connection is that of the session; each helper is opened in a separate thread. If the server
+//! or the system allows fewer, there are fewer. Helpers that are still connecting when the first connection
+//! has no more work are canceled: a server that allows only one session may never greet them.
 
 use super::TransferSettings;
 use crate::client::connection::Connection;
@@ -10,52 +10,52 @@ use crate::client::signals::Interrupt;
 use std::sync::mpsc::{self, Receiver, SendError, Sender};
 use std::thread;
 
-/// Work that several connections take pieces of.
+/// Work that several connections share.
 pub(in crate::client) trait Work: Sync {
-    /// Works until nothing is left for this connection. What a helper leaves is done by the others,
-    /// the first connection at last.
+    /// Works until nothing is left for this connection. The others do the work that a helper leaves, at
+    /// last the first connection.
     fn work(&self, connection: &mut Connection, worker: Worker);
 }
 
-/// The connection that works.
+/// The role of a connection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::client) enum Worker {
-    /// The session's own.
+    /// The connection of the session.
     First,
     Helper,
 }
 
-/// Connections that are being made while the first finds out what there is to do.
+/// Helpers that connect while the first connection prepares the work.
 pub(in crate::client) struct Helpers(Vec<Helper>);
 
-/// A connection that is being made. Dropped, it is given up.
+/// A helper that is connecting. Dropping it cancels that.
 struct Helper {
     arrival: Receiver<Option<Connection>>,
-    calling: Calling,
+    pending: PendingHelper,
 }
 
-/// What gives a connection up that is being made.
-struct Calling {
+/// Cancels a helper that is connecting, when dropped.
+struct PendingHelper {
     arrival: Sender<Option<Connection>>,
     cancel: Interrupt,
 }
 
-impl Drop for Calling {
+impl Drop for PendingHelper {
     fn drop(&mut self) {
         self.cancel.cancel();
-        // It has arrived, or nobody waits for it.
+        // An error means that no thread waits for the helper.
         let _ = self.arrival.send(None);
     }
 }
 
 impl Helpers {
-    /// Makes no connection.
+    /// Returns no helpers.
     pub(super) fn none() -> Helpers {
         Helpers(Vec::new())
     }
 
-    /// Begins to make this many connections, unless the server has room for one session alone. One that
-    /// turns out not to be needed leaves again.
+    /// Starts this many helpers, unless the server allows only one session. A helper that is not needed
+    /// quits.
     pub(in crate::client) fn call(
         connection: &Connection,
         count: usize,
@@ -66,29 +66,29 @@ impl Helpers {
     }
 }
 
-/// Begins to make a connection; a system without room for a thread has fewer of them.
+/// Starts a helper; `None` if the system cannot create a thread.
 fn call(connection: &Connection, settings: &TransferSettings) -> Option<Helper> {
     let (sender, arrival) = mpsc::channel();
     let cancel = Interrupt::default();
-    let calling = Calling { arrival: sender.clone(), cancel: cancel.clone() };
+    let pending = PendingHelper { arrival: sender.clone(), cancel: cancel.clone() };
     let (plan, interrupt) = (connection.plan(), settings.interrupt.clone());
     let limit = settings.limit.clone();
-    limit.other_begins();
+    limit.helper_opens();
     let connect = move || {
         let Ok(mut connection) = plan.helper(cancel).connect() else { return };
-        limit.other_begins();
+        limit.helper_opens();
         connection.set_interrupt(interrupt);
-        // What goes wrong here goes wrong with the first piece of work too, and is told then.
+        // An error here happens again with the first piece of work, and is reported then.
         let _ = connection.get_ready();
         if let Err(SendError(Some(unneeded))) = sender.send(Some(connection)) {
             unneeded.leave();
         }
     };
     let thread = thread::Builder::new().spawn(connect).ok();
-    thread.map(|_| Helper { arrival, calling })
+    thread.map(|_| Helper { arrival, pending })
 }
 
-/// Does the work over the first connection and at most `needed` helpers.
+/// Runs the work over the first connection and at most `needed` helpers.
 pub(in crate::client) fn run(
     connection: &mut Connection,
     helpers: Helpers,
@@ -97,20 +97,20 @@ pub(in crate::client) fn run(
 ) {
     thread::scope(|scope| {
         let mut called = Vec::new();
-        for Helper { arrival, calling } in helpers.0.into_iter().take(needed) {
+        for Helper { arrival, pending } in helpers.0.into_iter().take(needed) {
             let help = move || {
                 if let Ok(Some(mut connection)) = arrival.recv() {
                     work.work(&mut connection, Worker::Helper);
                     connection.leave();
                 }
             };
-            // A system without room for a thread has fewer connections.
+            // If the system cannot create a thread, there are fewer connections.
             let _ = thread::Builder::new().spawn_scoped(scope, help);
-            called.push(calling);
+            called.push(pending);
         }
         work.work(connection, Worker::First);
         drop(called);
     });
-    // What a helper left behind when the first connection was done already.
+    // A helper may have left work after the first connection had finished.
     work.work(connection, Worker::First);
 }

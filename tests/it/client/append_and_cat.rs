@@ -109,7 +109,7 @@ fn an_append_that_the_server_says_it_has_and_has_not_is_no_success() {
             server.finish();
         })],
     );
-    run.expect(1).expect_error("the server has 103 bytes of a file of 110");
+    run.expect(1).expect_error("the server reports 103 bytes for a file of 110 bytes");
 }
 
 #[test]

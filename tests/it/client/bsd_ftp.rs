@@ -92,7 +92,7 @@ fn mdelete_deletes_what_matches_and_no_more() {
     assert!(!server.has("a.c") && !server.has("b.c") && !server.has("b.h"));
     script(&server, &client, "glob off\nmdelete c*").expect(0);
     assert!(!server.has("c*") && server.has("d.c/inside"));
-    script(&server, &client, "mdelete x*").expect(1).expect_error("nothing matches x*");
+    script(&server, &client, "mdelete x*").expect(1).expect_error("no file matches x*");
     server.write("d.c/e.c", "");
     script(&server, &client, "mdelete */*.c").expect(0);
     assert!(!server.has("d.c/e.c") && server.has("d.c/inside"));

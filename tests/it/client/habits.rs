@@ -19,12 +19,12 @@ fn errors_name_the_path_and_the_side() {
     let here = here(&client);
     let error = |command: &str| client.at(server.addr(), command).expect(1).stderr;
     let last = |command: &str| error(command).lines().nth(1).unwrap_or_default().to_owned();
-    let missing = "no such directory on the server; MKD -p nod makes it";
+    let missing = "no such directory on the server; MKDIR -p nod makes it";
     assert_eq!(last("STORE a nod/x"), format!("error: STORE: nod/x: {missing}"));
     assert_eq!(last("APPEND a nod/x"), format!("error: APPEND: nod/x: {missing}"));
     assert_eq!(last("MKDIR nod/x"), format!("error: MKDIR: nod/x: {missing}"));
-    assert_eq!(last("PUT nosuch"), format!("error: STORE: nosuch: no such file here ({here})"));
-    let local = format!("error: RETRIEVE: nod/x: no such directory here ({here})");
+    assert_eq!(last("PUT nosuch"), format!("error: STORE: nosuch: no such local file ({here})"));
+    let local = format!("error: RETRIEVE: nod/x: no such local directory ({here})");
     server.write("b", "content");
     assert_eq!(last("GET b nod/x"), local);
     assert_eq!(last("LCD nod"), "error: LCD: nod: no such local directory");

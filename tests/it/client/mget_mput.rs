@@ -226,7 +226,7 @@ fn patterns_send_and_fetch_what_matches_and_no_more() {
     let other = Client::new();
     other.at(server.addr(), "MGET a.*").expect(0);
     assert_eq!(other.names(), ["a.c"]);
-    other.at(server.addr(), "MGET nothing*").expect(1).expect_error("nothing matches");
+    other.at(server.addr(), "MGET nothing*").expect(1).expect_error("no file matches");
 }
 
 #[test]

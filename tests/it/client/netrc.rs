@@ -48,7 +48,7 @@ fn a_password_that_others_can_read_is_refused() {
     let (server, client) = with_account();
     netrc(&client, 0o644, "machine 127.0.0.1 login anna password secret\n");
     let run = connect(&client, &server, &[]).expect(4);
-    let run = run.expect_error("others can read the password in it; chmod 600 it");
+    let run = run.expect_error("other users can read the password in it");
     assert!(!run.stderr.contains("USER"), "nothing was sent: {run:#?}");
     netrc(&client, 0o644, "machine 127.0.0.1 login anna\n");
     connect(&client, &server, &[]).expect(4).expect_error("no password");

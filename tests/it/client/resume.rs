@@ -248,7 +248,7 @@ fn a_data_port_that_is_closed_is_tried_three_times() {
         assert_eq!(server.next().as_deref(), Some("QUIT"));
     })
     .expect(1)
-    .expect_error("no data connection");
+    .expect_error("cannot open a data connection");
     assert_old(&client);
 }
 
@@ -697,6 +697,6 @@ fn a_stream_that_cannot_go_on_ends_with_the_first_reason() {
             run.stderr
         };
         assert!(failed("426 broken off").ends_with(": 426 broken off\n"));
-        assert!(failed("226 done").ends_with("sent 7 of the 9 bytes it promised\n"));
+        assert!(failed("226 done").ends_with("sent only 7 of 9 bytes\n"));
     }
 }

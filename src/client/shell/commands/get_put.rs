@@ -20,10 +20,10 @@ use crate::client::shell::lexer::{Quotes, quoted};
 use crate::client::shell::session::Session;
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::compare::RemoteFacts;
-use crate::client::transfer::download::{Download, Kept, fetch_to_stream};
+use crate::client::transfer::download::{ContinuedFile, Download, fetch_to_stream};
 use crate::client::transfer::outcome::TransferOutcome;
 use crate::client::transfer::retry::{Meter, RetryNotes};
-use crate::client::transfer::upload::{Placement, Upload};
+use crate::client::transfer::upload::{Upload, UploadMode};
 use crate::protocol::Name;
 use crate::text::shown;
 use std::ffi::OsStr;
@@ -111,8 +111,9 @@ const STANDARD: &[u8] = b"-";
 
 fn retrieve(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = parse_name(operand(words, 0))?;
-    let kept = if options.switch("c") { Kept::Target } else { Kept::Partial };
-    fetch(session, &file, other_name(options, words)?, kept, None)
+    let continued =
+        if options.switch("c") { ContinuedFile::Target } else { ContinuedFile::Partial };
+    fetch(session, &file, other_name(options, words)?, continued, None)
 }
 
 /// Returns the target name: the second operand, or that of `-o`.
@@ -125,14 +126,14 @@ fn other_name<'w>(options: &'w Parsed, words: &'w [Vec<u8>]) -> Result<Option<&'
 
 fn reget(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let file = parse_name(operand(words, 0))?;
-    fetch(session, &file, optional(words, 1), Kept::Target, None)
+    fetch(session, &file, optional(words, 1), ContinuedFile::Target, None)
 }
 
 /// Fetches a file if it is newer than the local one.
 fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (file, typed) = (parse_name(operand(words, 0))?, optional(words, 1));
     let theirs = session.connection()?.modified(&file)?;
-    let ours = target(session, &file, typed, Kept::Target)?
+    let ours = target(session, &file, typed, ContinuedFile::Target)?
         .metadata()
         .and_then(|metadata| metadata.modified());
     match ours {
@@ -141,7 +142,7 @@ fn newer(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
             session.messages.note(&format!("{name}: not newer than the local file"));
             Ok(())
         }
-        _ => fetch(session, &file, typed, Kept::Partial, None),
+        _ => fetch(session, &file, typed, ContinuedFile::Partial, None),
     }
 }
 
@@ -149,20 +150,20 @@ fn pget(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<()
     let connections = options.get("n", args::integer(1..=MOST_CONNECTIONS))?;
     let connections = connections.unwrap_or(session.transfers.connections);
     let file = parse_name(operand(words, 0))?;
-    fetch(session, &file, optional(words, 1), Kept::Partial, Some(connections))
+    fetch(session, &file, optional(words, 1), ContinuedFile::Partial, Some(connections))
 }
 
 fn store(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
-    let placement = if options.switch("c") { Placement::Continue } else { Placement::Replace };
+    let placement = if options.switch("c") { UploadMode::Continue } else { UploadMode::Replace };
     send(session, operand(words, 0), other_name(options, words)?, placement)
 }
 
 fn reput(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    send(session, operand(words, 0), optional(words, 1), Placement::Continue)
+    send(session, operand(words, 0), optional(words, 1), UploadMode::Continue)
 }
 
 fn append(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
-    send(session, operand(words, 0), optional(words, 1), Placement::Append)
+    send(session, operand(words, 0), optional(words, 1), UploadMode::Append)
 }
 
 /// Fetches `file` to the local name `typed`, or to the last part of its own name.
@@ -170,13 +171,13 @@ pub(in crate::client::shell) fn fetch(
     session: &mut Session,
     file: &Name,
     typed: Option<&[u8]>,
-    kept: Kept,
+    continued: ContinuedFile,
     connections: Option<usize>,
 ) -> Result<(), Error> {
     if typed == Some(STANDARD) {
         return print(session, file);
     }
-    let target = target(session, file, typed, kept);
+    let target = target(session, file, typed, continued);
     let local = target.as_ref().cloned().unwrap_or_default();
     let (outcome, moved) = match target.and_then(|target| session.connection().map(|_| target)) {
         Ok(target) => {
@@ -184,7 +185,7 @@ pub(in crate::client::shell) fn fetch(
             let continued_by = continuing(file, typed, connections.is_some());
             let listed = None;
             let download =
-                Download { remote, target, kept, known, listed, connections, continued_by };
+                Download { remote, target, continued, known, listed, connections, continued_by };
             let settings = session.transfer_settings();
             let mut progress = FileProgress::new(&settings, file.as_bytes());
             let outcome = download.run(session.connection()?, &settings, &[], &mut progress);
@@ -211,7 +212,7 @@ fn target(
     session: &Session,
     file: &Name,
     typed: Option<&[u8]>,
-    kept: Kept,
+    continued: ContinuedFile,
 ) -> Result<PathBuf, Error> {
     let mut path = local::target(file, typed)?;
     let name = path.file_name().map(OsStr::to_owned);
@@ -219,7 +220,7 @@ fn target(
         path.set_file_name(local::lowercase_name(name));
     }
     // A download that continues the target keeps its name.
-    let unique = session.preferences.unique && kept != Kept::Target;
+    let unique = session.preferences.unique && continued != ContinuedFile::Target;
     let is_taken = |path: &Path| path.symlink_metadata().is_ok_and(|there| !is_special(&there));
     Ok(if unique { local::unique(path, is_taken) } else { path })
 }
@@ -262,7 +263,7 @@ fn send(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,
-    placement: Placement,
+    placement: UploadMode,
 ) -> Result<(), Error> {
     let (outcome, moved) = match upload(session, file, typed, placement) {
         Ok(upload) => {
@@ -301,7 +302,7 @@ fn send(
 fn upload_command(
     file: &[u8],
     remote: &[u8],
-    placement: Placement,
+    placement: UploadMode,
     error: &Error,
 ) -> Option<String> {
     let is_broken = match error.class() {
@@ -314,7 +315,7 @@ fn upload_command(
         | ErrorClass::Tls
         | ErrorClass::Credentials => false,
     };
-    let continues = is_broken && file != STANDARD && placement != Placement::Append;
+    let continues = is_broken && file != STANDARD && placement != UploadMode::Append;
     let names = [file, remote].map(|name| [b" ".to_vec(), quoted(name, Quotes::None)].concat());
     continues.then(|| shown(&[b"REPUT".to_vec(), names.concat()].concat()))
 }
@@ -323,7 +324,7 @@ fn upload(
     session: &mut Session,
     file: &[u8],
     typed: Option<&[u8]>,
-    placement: Placement,
+    placement: UploadMode,
 ) -> Result<Upload, Error> {
     session.connection()?;
     if file == STANDARD {
@@ -422,13 +423,13 @@ mod tests {
         };
         let stalled = || Error::Stalled(Duration::from_secs(30));
         assert_eq!(
-            command("a b", "d/a", Placement::Replace, Error::Interrupted).as_deref(),
+            command("a b", "d/a", UploadMode::Replace, Error::Interrupted).as_deref(),
             Some("REPUT a\\ b d/a")
         );
-        assert!(command("a", "a", Placement::Continue, stalled()).is_some());
-        assert_eq!(command("a", "a", Placement::Append, stalled()), None);
-        assert_eq!(command("-", "a", Placement::Replace, stalled()), None);
+        assert!(command("a", "a", UploadMode::Continue, stalled()).is_some());
+        assert_eq!(command("a", "a", UploadMode::Append, stalled()), None);
+        assert_eq!(command("-", "a", UploadMode::Replace, stalled()), None);
         let local = Error::Local(io::ErrorKind::NotFound.into());
-        assert_eq!(command("a", "a", Placement::Replace, local), None);
+        assert_eq!(command("a", "a", UploadMode::Replace, local), None);
     }
 }

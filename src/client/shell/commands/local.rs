@@ -5,7 +5,7 @@ use super::row::Row;
 use crate::client::error::Error;
 use crate::client::local;
 use crate::client::output::json::{self, print_object};
-use crate::client::output::{Coloured, print_line};
+use crate::client::output::{ColoredListing, print_line};
 use crate::client::shell::session::Session;
 use crate::json::Object;
 use crate::protocol::listing::{Entry, Kind, Owner};
@@ -87,7 +87,7 @@ fn lls(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
         entry.write_ls(now, &mut text);
         text.push(b'\n');
     }
-    let mut listing = Coloured::new();
+    let mut listing = ColoredListing::new();
     listing.write_all(&text).and_then(|()| listing.finish()).map_err(Error::of_output)
 }
 

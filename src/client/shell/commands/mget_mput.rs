@@ -18,9 +18,9 @@ use crate::client::shell::session::{DefaultAnswer, Preferences, Session};
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::batch::{self, Job, Tally};
 use crate::client::transfer::compare::RemoteFacts;
-use crate::client::transfer::download::{Download, Kept};
+use crate::client::transfer::download::{ContinuedFile, Download};
 use crate::client::transfer::outcome::TransferOutcome;
-use crate::client::transfer::upload::{Placement, Upload};
+use crate::client::transfer::upload::{Upload, UploadMode};
 use crate::protocol::Name;
 use crate::protocol::pattern::{is_pattern, matches};
 use crate::sys::name_bytes;
@@ -100,9 +100,9 @@ fn fetching(file: Found, case: bool) -> Result<Download, Error> {
     } else {
         RemoteFacts::default()
     };
-    let (remote, target, kept) = (file.path, local, Kept::Partial);
+    let (remote, target, continued) = (file.path, local, ContinuedFile::Partial);
     let (listed, connections, continued_by) = (None, None, "the same MGET".to_owned());
-    Ok(Download { remote, target, kept, known, listed, connections, continued_by })
+    Ok(Download { remote, target, continued, known, listed, connections, continued_by })
 }
 
 /// Sends the matching files into the remote directory.
@@ -120,7 +120,7 @@ fn mput(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
 
 fn sending(local: PathBuf, remote: Name) -> Job {
     let size = fs::metadata(&local).map(|metadata| metadata.len()).ok();
-    Job::Upload(Upload { local, remote, placement: Placement::Replace, size })
+    Job::Upload(Upload { local, remote, placement: UploadMode::Replace, size })
 }
 
 /// Reports the outcome of one file of many: a message, and with `--json` an object.

@@ -8,7 +8,7 @@ use super::tree_listing;
 use crate::client::error::Error;
 use crate::client::local::{self, Partial, PartialFiles};
 use crate::client::name::parse_name;
-use crate::client::output::{Coloured, Listing};
+use crate::client::output::{ColoredListing, Listing};
 use crate::client::remote_listing::is_empty_dir;
 use crate::client::shell::session::{DefaultAnswer, Session};
 use crate::protocol::Name;
@@ -113,7 +113,7 @@ fn print_listing(session: &mut Session, path: Option<Name>, form: ListForm) -> R
 
 fn print_lines(session: &mut Session, path: Option<Name>) -> Result<(), Error> {
     let download = session.connection()?.list(path)?;
-    let (mut listing, mut printed) = (Coloured::new(), 0);
+    let (mut listing, mut printed) = (ColoredListing::new(), 0);
     download.receive(&mut listing, |moved| printed = moved).map_err(Error::of_stdout)?;
     listing.finish().map_err(Error::of_output)?;
     confirm_empty(session, printed);

@@ -6,7 +6,7 @@ use super::row::Row;
 use crate::client::error::Error;
 use crate::client::shell::input::Input;
 use crate::client::shell::session::Session;
-use crate::client::signals::{Interrupt, Lent};
+use crate::client::signals::{Interrupt, TerminalLent};
 use crate::sys::{os_string, spawn_with_signals};
 use std::env;
 use std::ffi::OsString;
@@ -60,7 +60,7 @@ fn through_shell(line: OsString) -> Command {
 pub(super) struct Pager<'a> {
     child: Child,
     input: Option<ChildStdin>,
-    _lent: Lent<'a>,
+    _lent: TerminalLent<'a>,
 }
 
 impl Pager<'_> {

@@ -40,9 +40,10 @@ fn the_directories_above_the_target_are_made() {
 #[test]
 fn a_target_that_cannot_be_made_is_one_line() {
     let server = Server::with(&["--anonymous", "read"]);
-    for (target, said) in
-        [("up", "cannot make up on the server"), ("a/b", "cannot make a/b on the server")]
-    {
+    for (target, said) in [
+        ("up", "cannot make the directory up on the server"),
+        ("a/b", "cannot make the directory a/b on the server"),
+    ] {
         let run = client().at(server.addr(), format!("MIRROR -R d {target}")).expect(1);
         assert_eq!(failures(&run).len(), 1, "{run:#?}");
         run.expect_error(said).expect_error("550");

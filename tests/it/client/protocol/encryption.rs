@@ -106,7 +106,7 @@ fn a_server_that_does_not_begin_tls_hears_no_name() {
             assert!(server.is_left(), "{reply}");
         };
         let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
-        run.expect_error("the server does not begin TLS").expect_error(reply);
+        run.expect_error("the server refuses TLS").expect_error(reply);
     });
 }
 
@@ -126,7 +126,7 @@ fn what_comes_in_clear_behind_the_234_is_refused() {
             assert!(server.next().is_none());
         };
         let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
-        run.expect_error("sent more in clear after it agreed to TLS");
+        run.expect_error("sent cleartext after agreeing to TLS");
     });
 }
 
@@ -141,7 +141,7 @@ fn clear_text_in_place_of_tls_is_called_so() {
         while server.next().is_some() {}
     };
     let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
-    run.expect_error("the server went on without TLS");
+    run.expect_error("the server continued without TLS");
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn clear_text_after_the_handshake_is_called_so() {
         while server.next().is_some() {}
     });
     let run = play_tls(&Client::new(), &[], &identity, "PWD", vec![script]).expect(3);
-    run.expect_error("the server went on without TLS");
+    run.expect_error("the server continued without TLS");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn an_option_that_says_how_tls_is_done_begins_tls() {
             assert!(server.is_left(), "{level}");
         });
         let run = play_all(&Client::new(), options, "PWD", vec![script]).expect(3);
-        run.expect_error("the server does not begin TLS");
+        run.expect_error("the server refuses TLS");
         let script: Script<'_> = Box::new(|server| {
             server.start_tls(&identity, 1);
             server.answer("USER", "331 password");
@@ -372,7 +372,7 @@ fn without_the_library_or_the_authorities_it_does_not_connect() {
 fn a_plain_server_is_no_implicit_one() {
     let (server, client) = (Server::start(), Client::new());
     let url = format!("ftps://127.0.0.1:{}/", server.addr().port());
-    client.run(&["-c", "PWD", &url]).expect(3).expect_error("the server went on without TLS");
+    client.run(&["-c", "PWD", &url]).expect(3).expect_error("the server continued without TLS");
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn a_whole_file_that_has_the_wrong_size_too_is_a_failure() {
     let mut store = Store { ignores_rest: true, ..Store::with(&whole[..HALF]) };
     store.size = Box::new(|size, uploads| if uploads < 2 { size } else { 1000 });
     let run = send("REPUT a", &whole, &mut store).expect(1);
-    run.expect_error("the server has 1000 bytes of a file of 1500000");
+    run.expect_error("the server reports 1000 bytes for a file of 1500000 bytes");
     assert_eq!(store.uploads, 2, "the resume and the whole file");
 }
 
@@ -143,7 +143,7 @@ fn a_size_that_stays_too_small_is_a_failure_after_two_uploads() {
     let mut store = Store::with("");
     store.size = Box::new(|_, _| 3);
     let run = send("STORE a", "content", &mut store).expect(1);
-    run.expect_error("the server has 3 bytes of a file of 7");
+    run.expect_error("the server reports 3 bytes for a file of 7 bytes");
     assert_eq!(store.uploads, 2);
 }
 
@@ -152,7 +152,7 @@ fn a_size_that_is_larger_is_a_warning() {
         let mut store = Store::with("");
         store.size = Box::new(|_, _| 512);
         let run = send(command, "content", &mut store).expect(0);
-        run.expect_error("warning: a: the server has 512 bytes of a file of 7");
+        run.expect_error("warning: a: the server reports 512 bytes for a file of 7 bytes");
         assert_eq!(store.uploads, 1);
     }
 }
@@ -193,7 +193,7 @@ fn an_append_that_the_server_confirmed_is_never_repeated() {
     let mut store = Store::with("old");
     store.size = Box::new(|_, _| 3);
     let run = send("APPEND a", "0123456789", &mut store).expect(1);
-    run.expect_error("the server has 3 bytes of a file of 13");
+    run.expect_error("the server reports 3 bytes for a file of 13 bytes");
     assert_eq!((store.content.as_slice(), store.uploads), (&b"old0123456789"[..], 1));
 }
 

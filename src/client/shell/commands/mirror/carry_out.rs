@@ -11,9 +11,9 @@ use crate::client::shell::commands::remote::make_with_parents;
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::batch::{self, Job, Jobs, Tally};
 use crate::client::transfer::compare::RemoteFacts;
-use crate::client::transfer::download::{Download, Kept};
+use crate::client::transfer::download::{ContinuedFile, Download};
 use crate::client::transfer::outcome::TransferOutcome;
-use crate::client::transfer::upload::{Placement, Upload};
+use crate::client::transfer::upload::{Upload, UploadMode};
 use crate::protocol::{Command, Name};
 use crate::sys::os_string;
 use crate::text::shown;
@@ -313,12 +313,13 @@ impl<'a> FileTransfers<'a> {
             (parse_name(&joined(self.remote, path))?, local_path(self.root, path)?);
         let known = self.known(facts);
         if self.upload {
-            let placement = Placement::Resume;
+            let placement = UploadMode::Resume;
             return Ok(Job::Upload(Upload { local, remote, placement, size: known.size }));
         }
-        let (target, kept, connections) = (local, Kept::Partial, None);
+        let (target, kept, connections) = (local, ContinuedFile::Partial, None);
         let (listed, continued_by) = (facts.modified, "the same MIRROR".to_owned());
-        let download = Download { remote, target, kept, known, listed, connections, continued_by };
+        let download =
+            Download { remote, target, continued, known, listed, connections, continued_by };
         Ok(Job::Download(download))
     }
 

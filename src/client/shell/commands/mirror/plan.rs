@@ -64,7 +64,8 @@ impl Rules {
     /// Returns whether a path is mirrored. Other paths are not deleted either.
     pub(super) fn takes(&self, path: &[u8], node: &Node) -> bool {
         let is_dir = matches!(node, Node::Dir | Node::Unreadable);
-        let one_of = |patterns: &[Vec<u8>]| patterns.iter().any(|pattern| fits(pattern, path));
+        let one_of =
+            |patterns: &[Vec<u8>]| patterns.iter().any(|pattern| matches_path(pattern, path));
         match (one_of(&self.include), one_of(&self.exclude)) {
             (true, _) => true,
             (false, true) => false,
@@ -75,7 +76,7 @@ impl Rules {
 }
 
 /// Matches a pattern with a `/` against the path, and any other against the name.
-fn fits(pattern: &[u8], path: &[u8]) -> bool {
+fn matches_path(pattern: &[u8], path: &[u8]) -> bool {
     if pattern.contains(&b'/') {
         return matches(pattern.strip_prefix(b"/").unwrap_or(pattern), path);
     }

@@ -14,7 +14,7 @@ use crate::client::remote_listing::{Listed, list_dir};
 use crate::client::signals::Armed;
 use crate::client::transfer::TransferSettings;
 use crate::client::transfer::compare::RemoteFacts;
-use crate::client::transfer::retry::is_crowded;
+use crate::client::transfer::retry::may_exceed_session_limit;
 use crate::client::transfer::worker_pool::{self, Helpers, Work, Worker};
 use crate::protocol::Name;
 use crate::protocol::listing::{Entry, Kind};
@@ -180,7 +180,7 @@ impl<'a> RemoteWalk<'a> {
 
     /// Adds the file that a link refers to, or lists the link as a directory.
     fn follow(&mut self, link: PendingRemoteDir, connection: &mut Connection) -> Result<(), Error> {
-        let known = RemoteFacts::ask_at_once(connection, &parse_name(&link.at(self.root))?)?;
+        let known = RemoteFacts::request_pipelined(connection, &parse_name(&link.at(self.root))?)?;
         if let RemoteFacts { size: size @ Some(_), modified } = known {
             return self.scan.add(link.path, Node::File(FileFacts { size, modified, exact: true }));
         }
@@ -271,7 +271,7 @@ impl Work for DirQueue<'_> {
             if listed.is_ok() {
                 self.settings.limit.succeeded(connection.is_helper());
             }
-            let is_left = |error: &Error| connection.is_lost() || is_crowded(error);
+            let is_left = |error: &Error| connection.is_lost() || may_exceed_session_limit(error);
             let leaves = worker == Worker::Helper && listed.as_ref().is_err_and(is_left);
             self.listed(dir, (!leaves).then_some(listed));
             if leaves {

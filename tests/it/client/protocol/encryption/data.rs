@@ -239,7 +239,7 @@ fn clear_text_on_a_data_connection_is_called_so() {
         server.finish();
     });
     let run = play_tls(&Client::new(), &["--retries", "0"], &identity, "RETRIEVE a", vec![script]);
-    run.expect(1).expect_error("the server went on without TLS");
+    run.expect(1).expect_error("the server continued without TLS");
 }
 
 #[test]
