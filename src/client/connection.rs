@@ -48,7 +48,7 @@ use std::time::Duration;
 /// The settings of a connection.
 #[derive(Clone)]
 pub struct Settings {
-    /// How data connections are made.
+    /// The way in which data connections are opened.
     pub mode: DataMode,
     /// EPSV and EPRT are used over IPv4, else PASV and PORT.
     pub epsv4: bool,
@@ -96,7 +96,7 @@ impl Default for Settings {
     }
 }
 
-/// How data connections are made.
+/// The way in which data connections are opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DataMode {
     /// The client connects (EPSV, PASV), and only to the address of the control connection: the address

@@ -102,7 +102,7 @@ pub struct Options {
     pub start: Option<Start>,
     /// The user name of `-u` or `USER@HOST`.
     pub user: Option<Name>,
-    /// How data connections are made.
+    /// The way in which data connections are opened.
     pub mode: DataMode,
     /// The encryption of connections without one in their URL.
     pub encryption: Encryption,

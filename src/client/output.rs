@@ -100,13 +100,17 @@ pub(super) fn end_line() {
 pub(super) fn kept(name: &[u8], came: u64, total: Option<u64>, command: &str) -> String {
     let of =
         total.map(|total| format!(" of {}", progress::amount(total as f64))).unwrap_or_default();
-    format!("{}: {}{of} kept; {command} continues", shown(name), progress::amount(came as f64))
+    format!(
+        "{}: {}{of} kept; use {command} to continue",
+        shown(name),
+        progress::amount(came as f64)
+    )
 }
 
 /// Says how much of an unfinished upload was sent, and which command continues it with what the server has
 /// kept.
 pub(super) fn sent(name: &[u8], moved: u64, command: &str) -> String {
-    format!("{}: {} sent; {command} continues", shown(name), progress::amount(moved as f64))
+    format!("{}: {} sent; use {command} to continue", shown(name), progress::amount(moved as f64))
 }
 
 /// Prints results and failures to standard error.
@@ -133,7 +137,7 @@ impl Messages {
         error(text);
     }
 
-    /// Reports that a transfer broke off and is tried again after a pause.
+    /// Reports an interrupted transfer, and the pause before its retry.
     pub(super) fn retrying(&self, name: &[u8], why: &Error, pause: Duration) {
         let (name, seconds) = (shown(name), pause.as_secs_f64());
         self.note(&format!("{name}: {}; trying again in {seconds} s", one_line(why)));

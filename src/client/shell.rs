@@ -407,7 +407,9 @@ impl Shell {
             Source::File(..) | Source::Input | Source::Terminal(_) => false,
         };
         if !is_last && !self.session.leaving {
-            self.session.messages.note("stopped at this command; -k goes on after a failed one");
+            self.session
+                .messages
+                .note("stopped at this command; -k continues after a failed command");
         }
     }
 

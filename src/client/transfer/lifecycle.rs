@@ -59,7 +59,7 @@ pub(super) struct RunningTransfer<'c> {
     pub(super) came: Completeness,
 }
 
-/// Whether all expected bytes were received.
+/// The completeness of a download.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Completeness {
     /// The expected size is unknown.

@@ -64,7 +64,7 @@ fn half_a_file_is_an_error_despite_the_226() {
         server.expect("PWD", "257 \"/\"");
     });
     let error = fetch(&mut connection).unwrap_err();
-    assert_eq!(error.to_string(), "the server sent 5 of the 10 bytes it promised");
+    assert_eq!(error.to_string(), "the server sent only 5 of 10 bytes");
     assert!(is_in_order(&mut connection));
 }
 
@@ -81,7 +81,7 @@ fn half_a_file_without_a_final_reply_has_a_short_timeout() {
         sender.send(server.hear()).unwrap();
     });
     let error = fetch(&mut connection).unwrap_err();
-    assert_eq!(error.to_string(), "the server sent 5 of the 10 bytes it promised");
+    assert_eq!(error.to_string(), "the server sent only 5 of 10 bytes");
     assert!(connection.is_lost());
     drop(connection);
     assert_eq!(given_up.recv().unwrap(), "");

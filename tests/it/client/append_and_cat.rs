@@ -1,4 +1,4 @@
-//! What cannot be sent or printed twice, when it breaks off: APPEND, CAT, MORE.
+//! Interruptions of commands that must not send or print bytes twice: APPEND, CAT, MORE.
 
 use crate::support::scripted_server::{ScriptedServer, TIME, play, play_all};
 use crate::support::wire::accept;
@@ -11,7 +11,7 @@ fn client_with_ten_bytes() -> Client {
     client
 }
 
-/// The beginning of an APPEND to a file of so many bytes, of which the server takes all and says no.
+/// Runs an APPEND to a file of this size, of which the server receives everything but replies with an error.
 fn break_off(server: &mut ScriptedServer, size: &str) {
     server.welcome();
     server.answer("TYPE I", "200 binary");
@@ -24,7 +24,7 @@ fn break_off(server: &mut ScriptedServer, size: &str) {
     server.say("426 broken off");
 }
 
-/// Gives what the client compares.
+/// Sends the bytes that the client compares.
 fn give_tail(server: &mut ScriptedServer, from: usize, bytes: &[u8]) {
     server.retr_from(from).write_all(bytes).unwrap();
     server.say("226 done");
@@ -41,7 +41,7 @@ fn take_rest(server: &mut ScriptedServer, from: usize) -> Vec<u8> {
 }
 
 #[test]
-fn an_append_goes_on_where_the_server_has_it_and_no_byte_goes_twice() {
+fn an_append_continues_without_sending_bytes_twice() {
     play(&client_with_ten_bytes(), "APPEND a", |server| {
         break_off(server, "213 100");
         server.answer("SIZE a", "213 104");
@@ -54,7 +54,7 @@ fn an_append_goes_on_where_the_server_has_it_and_no_byte_goes_twice() {
 }
 
 #[test]
-fn an_append_of_which_all_came_is_done() {
+fn an_append_that_arrived_completely_succeeds() {
     play(&client_with_ten_bytes(), "APPEND a", |server| {
         break_off(server, "213 100");
         server.answer("SIZE a", "213 110");
@@ -65,7 +65,7 @@ fn an_append_of_which_all_came_is_done() {
 }
 
 #[test]
-fn an_append_of_which_nothing_came_is_made_again() {
+fn an_append_of_which_nothing_arrived_is_repeated() {
     play(&client_with_ten_bytes(), "APPEND a", |server| {
         break_off(server, "550 no such file");
         server.answer("SIZE a", "550 no such file");
@@ -80,7 +80,7 @@ fn an_append_of_which_nothing_came_is_made_again() {
 }
 
 #[test]
-fn an_append_into_which_somebody_else_wrote_is_not_gone_on_with() {
+fn an_append_is_not_continued_after_another_client_has_appended() {
     play(&client_with_ten_bytes(), "APPEND a", |server| {
         break_off(server, "213 100");
         server.answer("SIZE a", "213 104");
@@ -92,7 +92,7 @@ fn an_append_into_which_somebody_else_wrote_is_not_gone_on_with() {
 }
 
 #[test]
-fn an_append_that_the_server_says_it_has_and_has_not_is_no_success() {
+fn a_confirmed_append_with_a_wrong_size_is_a_failure() {
     let run = play_all(
         &client_with_ten_bytes(),
         &["--retries", "0"],
@@ -113,7 +113,7 @@ fn an_append_that_the_server_says_it_has_and_has_not_is_no_success() {
 }
 
 #[test]
-fn what_is_printed_goes_on_behind_what_was_printed() {
+fn printing_continues_after_the_printed_bytes() {
     for command in ["CAT a", "MORE a"] {
         let client = Client::new();
         let run = play(&client, command, |server| {
@@ -132,7 +132,7 @@ fn what_is_printed_goes_on_behind_what_was_printed() {
 }
 
 #[test]
-fn what_is_printed_is_never_printed_twice() {
+fn no_byte_is_printed_twice() {
     let client = Client::new();
     let run = play(&client, "CAT a", |server| {
         server.welcome();
@@ -157,7 +157,7 @@ fn what_is_printed_is_never_printed_twice() {
 }
 
 #[test]
-fn an_append_of_our_server_is_whole() {
+fn an_append_to_ftp_server_is_complete() {
     let (server, client) = (Server::start(), client_with_ten_bytes());
     server.write("log", "before ");
     client.at(server.addr(), "APPEND a log; APPEND a log; APPEND a new").expect(0);
@@ -166,7 +166,7 @@ fn an_append_of_our_server_is_whole() {
 }
 
 #[test]
-fn what_transfers_come_to_is_json_for_scripts() {
+fn results_of_transfers_are_json_for_scripts() {
     let (server, client) = (Server::start(), client_with_ten_bytes());
     std::fs::create_dir(client.path("d")).unwrap();
     let commands = "PUT a; PUT d/none; PUT a \"x y\"; APPEND a; GET a d; GET \"x y\"; GET none here; REGET a; \

@@ -1,4 +1,4 @@
-//! Our client at our server, as people and scripts use it.
+//! `ftp_client` with `ftp_server`, as users and scripts use them.
 
 use crate::support::{Client, Server, eventually, noise};
 use std::ffi::OsStr;
@@ -13,7 +13,7 @@ fn connect_line(server: &Server) -> String {
     format!("CONNECT {} {}\n", server.addr().ip(), server.addr().port())
 }
 
-/// An address where nobody listens, taken by a connection so that nobody comes to.
+/// Returns an address without a listener, which a connection keeps occupied.
 fn nobody(server: &Server) -> (std::net::TcpStream, SocketAddr) {
     let taken = crate::support::wire::connect(server.addr());
     let address = taken.local_addr().unwrap();
@@ -76,7 +76,7 @@ fn a_host_and_port_connect_at_once() {
 }
 
 #[test]
-fn commands_are_understood_in_any_case_and_by_their_other_names() {
+fn commands_are_accepted_in_any_case_and_by_alternative_names() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
     let (host, port) = (server.addr().ip(), server.addr().port());
@@ -105,7 +105,7 @@ fn names_with_spaces_are_quoted() {
 }
 
 #[test]
-fn odd_names_go_both_ways() {
+fn odd_names_are_transferred() {
     let (server, client) = (Server::start(), Client::new());
     for name in
         [&b"caf\xc3\xa9"[..], b"\xfe\xff not utf-8", b"-l", b"semi;colon", b"it's", b"*", b" "]
@@ -121,7 +121,7 @@ fn odd_names_go_both_ways() {
 }
 
 #[test]
-fn files_of_every_size_go_both_ways() {
+fn files_of_every_size_are_transferred() {
     let (server, client) = (Server::start(), Client::new());
     for size in [0, 1, 65_535, 65_536, 3_000_001] {
         let bytes = noise(size, 13);
@@ -132,7 +132,7 @@ fn files_of_every_size_go_both_ways() {
 }
 
 #[test]
-fn files_go_both_ways_in_active_mode() {
+fn files_are_transferred_in_active_mode() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
     let port = server.addr().port().to_string();
@@ -145,7 +145,7 @@ fn files_go_both_ways_in_active_mode() {
 }
 
 #[test]
-fn files_go_both_ways_over_ipv6() {
+fn files_are_transferred_over_ipv6() {
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
         return;
     }
@@ -174,7 +174,7 @@ fn store_and_retrieve_replace() {
 }
 
 #[test]
-fn without_a_connection_remote_commands_say_so() {
+fn without_a_connection_remote_commands_fail() {
     let client = Client::new();
     client.write("a", "content");
     for command in ["LIST", "RETRIEVE a", "STORE a", "PWD", "CD x", "DELETE a", "CLOSE"] {
@@ -238,12 +238,12 @@ fn a_refused_login_is_status_4() {
 }
 
 #[test]
-fn a_failed_command_ends_a_script_unless_it_shall_go_on() {
+fn a_failed_command_ends_a_script_without_k() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
     let run = client.at(server.addr(), "RETRIEVE missing; STORE a").expect(1);
     let run = run.expect_error("error: RETRIEVE missing: 550");
-    run.expect_error("stopped at this command; -k goes on after a failed one");
+    run.expect_error("stopped at this command; -k continues after a failed command");
     assert!(!server.has("a"));
     let run = client.at(server.addr(), "STORE a; RETRIEVE missing").expect(1);
     assert!(!run.stderr.contains("stopped"), "nothing was left: {run:#?}");
@@ -254,7 +254,7 @@ fn a_failed_command_ends_a_script_unless_it_shall_go_on() {
 }
 
 #[test]
-fn a_failed_retrieve_leaves_the_old_file_and_nothing_else() {
+fn a_failed_retrieve_leaves_only_the_old_file() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "old");
     client.at(server.addr(), "RETRIEVE a").expect(1);
@@ -264,7 +264,7 @@ fn a_failed_retrieve_leaves_the_old_file_and_nothing_else() {
 }
 
 #[test]
-fn a_client_killed_in_the_middle_of_a_store_leaves_the_old_file() {
+fn a_client_killed_during_a_store_leaves_the_old_file() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", "old");
     let port = server.addr().port().to_string();
@@ -294,7 +294,7 @@ fn standard_input_is_stored_to_its_end() {
 }
 
 #[test]
-fn quit_leaves_the_server_up() {
+fn quit_does_not_stop_the_server() {
     let (server, client) = (Server::start(), Client::new());
     client.at(server.addr(), "QUIT").expect(0);
     server.wait_for_log(&["closed"]);
@@ -302,7 +302,7 @@ fn quit_leaves_the_server_up() {
 }
 
 #[test]
-fn the_end_of_the_commands_is_as_good_as_quit() {
+fn the_end_of_the_commands_sends_quit() {
     let (server, client) = (Server::start(), Client::new());
     let run = client.pipe(&["-v"], &connect_line(&server)).expect(0);
     assert!(run.stderr.contains("QUIT") && run.stderr.contains("221"), "{run:#?}");
@@ -322,7 +322,7 @@ fn directories_and_names_are_changed() {
 }
 
 #[test]
-fn lcd_changes_where_local_files_are() {
+fn lcd_changes_the_local_directory() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", "content");
     std::fs::create_dir(client.path("sub")).unwrap();
@@ -332,7 +332,7 @@ fn lcd_changes_where_local_files_are() {
 }
 
 #[test]
-fn close_and_user_end_a_session_and_begin_another() {
+fn close_and_user_change_the_session() {
     let (server, client) = (Server::start(), Client::new());
     let connect = connect_line(&server);
     client.run(&["-c", &format!("{connect}CLOSE\n{connect}USER ftp me@\nPWD")]).expect(0);
@@ -341,7 +341,7 @@ fn close_and_user_end_a_session_and_begin_another() {
 }
 
 #[test]
-fn a_command_for_one_name_points_to_the_one_for_patterns() {
+fn a_refused_pattern_names_the_command_for_patterns() {
     let (server, client) = (Server::start(), Client::new());
     let connect = format!("connect 127.0.0.1 {}", server.addr().port());
     for (line, other) in [
@@ -361,7 +361,7 @@ fn a_command_for_one_name_points_to_the_one_for_patterns() {
 }
 
 #[test]
-fn an_option_of_a_command_explains_it_or_is_named_if_it_is_wrong() {
+fn help_options_and_wrong_options_of_commands_are_explained() {
     let client = Client::new();
     let run = client.run(&["-c", "mirror --help"]).expect(0);
     assert!(run.stdout.starts_with("Usage: MIRROR ") && run.stderr.is_empty(), "{run:#?}");
@@ -416,7 +416,7 @@ fn passwords_are_never_shown() {
 }
 
 #[test]
-fn quiet_says_nothing_but_errors() {
+fn quiet_prints_only_errors() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
     let port = server.addr().port().to_string();
@@ -437,7 +437,7 @@ fn a_url_fetches_its_file() {
 }
 
 #[test]
-fn a_url_of_a_directory_is_where_the_shell_starts() {
+fn the_shell_starts_in_the_directory_of_a_url() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("dir");
     let run = client.pipe(&[&format!("ftp://{}/dir/", server.addr())], "PWD\n").expect(0);
@@ -445,7 +445,7 @@ fn a_url_of_a_directory_is_where_the_shell_starts() {
 }
 
 #[test]
-fn nobody_reading_stdout_ends_it_quietly() {
+fn a_closed_stdout_ends_the_client_quietly() {
     let (server, client) = (Server::start(), Client::new());
     (0..2000).for_each(|n| server.write(format!("a rather long name {n}"), ""));
     let port = server.addr().port().to_string();
@@ -457,7 +457,7 @@ fn nobody_reading_stdout_ends_it_quietly() {
 }
 
 #[test]
-fn a_listing_is_printed_as_it_came() {
+fn a_listing_is_printed_unchanged() {
     let (server, client) = (Server::start(), Client::new());
     server.write("b", "content");
     server.make_dir("a");

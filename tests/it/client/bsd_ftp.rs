@@ -1,9 +1,9 @@
-//! The commands and options of the classic clients, as old scripts use them.
+//! Commands and options of BSD ftp, as scripts use them.
 
 use crate::support::{Client, Run, Server, at_once};
 use std::os::unix::fs::PermissionsExt;
 
-/// The script of a here-document: nobody is logged in before it does so itself.
+/// Runs a here-document with `-n`, which logs in by itself.
 fn script(server: &Server, client: &Client, lines: &str) -> Run {
     let (host, port) = (server.addr().ip(), server.addr().port());
     let script = format!("open {host} {port}\nuser anonymous me@here\n{lines}\nbye\n");
@@ -11,7 +11,7 @@ fn script(server: &Server, client: &Client, lines: &str) -> Run {
 }
 
 #[test]
-fn a_here_document_of_old_runs_as_it_is() {
+fn a_here_document_for_bsd_ftp_runs_unchanged() {
     let (server, client) = (Server::start(), Client::new());
     client.write("report.txt", "content");
     let lines = "binary\nhash\nprompt\nbell\nglob\nverbose\nmode stream\nform non-print\n\
@@ -50,7 +50,7 @@ fn a_single_quote_is_part_of_a_name() {
 }
 
 #[test]
-fn the_type_of_a_url_says_how_its_file_is_transferred() {
+fn the_type_of_a_url_selects_the_transfer_type() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", "one\ntwo\n");
     for (code, heard) in [("a", "TYPE A"), ("i", "TYPE I")] {
@@ -61,7 +61,7 @@ fn the_type_of_a_url_says_how_its_file_is_transferred() {
 }
 
 #[test]
-fn commands_may_be_cut_short_where_only_one_begins_so() {
+fn unique_prefixes_of_commands_are_accepted() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
     script(&server, &client, "bin\nsto a\nmodt a\nmkd dir\nstat\nrena a b").expect(0);
@@ -70,7 +70,7 @@ fn commands_may_be_cut_short_where_only_one_begins_so() {
 }
 
 #[test]
-fn a_listing_goes_to_a_file_and_never_to_a_program() {
+fn a_listing_is_written_to_a_file_and_never_to_a_program() {
     let (server, client) = (Server::start(), Client::new());
     server.write("one", "");
     let run = script(&server, &client, "ls . lines\nnlist one names\nnlist one -").expect(0);
@@ -82,7 +82,7 @@ fn a_listing_goes_to_a_file_and_never_to_a_program() {
 }
 
 #[test]
-fn mdelete_deletes_what_matches_and_no_more() {
+fn mdelete_deletes_only_matching_files() {
     let (server, client) = (Server::start(), Client::new());
     ["a.c", "b.c", "b.h", "c*"].iter().for_each(|name| server.write(name, ""));
     server.make_dir("d.c");
@@ -101,7 +101,7 @@ fn mdelete_deletes_what_matches_and_no_more() {
 }
 
 #[test]
-fn directories_are_made_with_those_above() {
+fn mkdir_p_makes_parent_directories() {
     let (server, client) = (Server::start(), Client::new());
     script(&server, &client, "mkdir -p a/b/c d\nmkdir -p a/b/c\nmkdir e f").expect(0);
     assert!(["a/b/c", "d", "e", "f"].iter().all(|dir| server.has(dir)));
@@ -109,7 +109,7 @@ fn directories_are_made_with_those_above() {
 }
 
 #[test]
-fn modes_are_set() {
+fn chmod_sets_modes() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a b", "");
     script(&server, &client, "chmod 640 \"a b\"").expect(0);
@@ -118,7 +118,7 @@ fn modes_are_set() {
 }
 
 #[test]
-fn what_the_server_says_is_printed() {
+fn replies_to_raw_commands_are_printed() {
     let (server, client) = (Server::start(), Client::new());
     let run = script(&server, &client, "system\nsite help\nrhelp\nrstatus\nfeatures").expect(0);
     for words in ["215 UNIX", "CHMOD", "RETR", "MLST"] {
@@ -127,7 +127,7 @@ fn what_the_server_says_is_printed() {
 }
 
 #[test]
-fn files_are_printed() {
+fn cat_and_more_print_files() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", "one\n");
     server.write("b", b"\x1b\xff");
@@ -136,7 +136,7 @@ fn files_are_printed() {
 }
 
 #[test]
-fn macros_run_with_their_words() {
+fn macros_replace_their_words() {
     let (server, client) = (Server::start(), Client::new());
     ["a", "b", "x y"].iter().for_each(|name| server.write(name, name));
     let lines =
@@ -166,7 +166,7 @@ fn local_commands_work_without_a_server() {
 }
 
 #[test]
-fn lcd_goes_back() {
+fn lcd_minus_returns_to_the_previous_directory() {
     let client = Client::new();
     std::fs::create_dir(client.path("dir")).unwrap();
     let run = client.pipe(&[], "lcd dir\nlcd -\nlls\nlcd -\nlls\n").expect(0);
@@ -175,7 +175,7 @@ fn lcd_goes_back() {
 }
 
 #[test]
-fn a_file_is_fetched_if_it_is_newer() {
+fn newer_fetches_only_a_newer_file() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", "new");
     let run = script(&server, &client, "newer a\nnewer a\nnewer a b").expect(0);
@@ -199,7 +199,7 @@ fn a_program_does_not_read_the_script() {
 }
 
 #[test]
-fn a_connection_that_cannot_be_made_leaves_the_old_one() {
+fn a_failed_connect_keeps_the_old_connection() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("dir");
     let taken = crate::support::wire::connect(server.addr());
@@ -252,7 +252,7 @@ fn no_password_is_shown_in_an_error() {
 }
 
 #[test]
-fn cd_goes_back_and_to_the_root() {
+fn cd_changes_to_the_previous_directory_and_the_root() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("a");
     server.make_dir("b");
@@ -261,7 +261,7 @@ fn cd_goes_back_and_to_the_root() {
 }
 
 #[test]
-fn cd_goes_back_from_where_a_way_without_a_root_led() {
+fn cd_minus_works_after_relative_paths() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("a/b");
     server.make_dir("c");
@@ -272,7 +272,7 @@ fn cd_goes_back_from_where_a_way_without_a_root_led() {
 }
 
 #[test]
-fn fetched_files_get_names_of_their_own() {
+fn runique_and_case_change_local_names() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d");
     for name in ["README", "d/README", "Mixed"] {
@@ -292,7 +292,7 @@ fn fetched_files_get_names_of_their_own() {
 }
 
 #[test]
-fn carriage_returns_are_left_where_they_came() {
+fn cr_off_keeps_carriage_returns() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", "one\ntwo\n");
     script(&server, &client, "ascii\nget a\ncr\nget a b\ncr on\nget a c").expect(0);
@@ -302,7 +302,7 @@ fn carriage_returns_are_left_where_they_came() {
 }
 
 #[test]
-fn what_is_not_offered_says_why() {
+fn unsupported_commands_say_why() {
     let (server, client) = (Server::start(), Client::new());
     for line in ["sunique", "nmap $1 $2", "ntrans", "proxy open there", "type tenex", "help proxy"]
     {

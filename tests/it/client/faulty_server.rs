@@ -1,13 +1,13 @@
-//! Our client at servers that break off, lie, or never end.
+//! The client with servers that break the connection, send wrong data, or never stop.
 //!
-//! The server's part is written in the test, line by line.
+//! Each test contains the script of its server, line by line.
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;
 use crate::support::{Client, at_once, eventually, noise, signal, together};
 use std::io::{Read, Write};
 
-/// The options of a client that waits in vain.
+/// The options of a client that has to wait for a timeout.
 const IMPATIENT: &[&str] = &["--timeout", "1"];
 
 fn assert_untouched(client: &Client) {
@@ -16,7 +16,7 @@ fn assert_untouched(client: &Client) {
 }
 
 #[test]
-fn a_server_that_keeps_to_the_protocol_is_served_well() {
+fn a_correct_server_works() {
     let client = Client::new();
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -29,7 +29,7 @@ fn a_server_that_keeps_to_the_protocol_is_served_well() {
 }
 
 #[test]
-fn half_of_the_data_is_no_success_whatever_the_server_says() {
+fn half_of_the_data_is_a_failure_whatever_the_reply() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -43,7 +43,7 @@ fn half_of_the_data_is_no_success_whatever_the_server_says() {
 }
 
 #[test]
-fn a_file_that_grows_while_it_is_fetched_is_fetched_once() {
+fn a_file_that_grows_during_the_download_is_fetched_once() {
     for command in ["RETRIEVE a", "REGET a", "MGET a", "RETRIEVE a -", "CAT a"] {
         let (client, mut fetched) = (Client::new(), 0);
         let run = play(&client, command, |server| {
@@ -70,7 +70,7 @@ fn a_file_that_grows_while_it_is_fetched_is_fetched_once() {
 }
 
 #[test]
-fn a_file_that_grows_without_end_is_no_success() {
+fn an_endlessly_growing_file_is_a_failure() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -86,7 +86,7 @@ fn a_file_that_grows_without_end_is_no_success() {
 }
 
 #[test]
-fn a_server_without_size_is_taken_at_its_word() {
+fn without_size_the_226_decides() {
     let client = Client::new();
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -129,16 +129,16 @@ fn a_226_may_overtake_the_data() {
 }
 
 together! { servers_that_do_not_answer_are_given_up:
-    a_silent_server_is_given_up
-    a_data_connection_that_stands_still_is_given_up
-    a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else
-    a_reply_whose_line_never_ends_is_given_up
-    a_reply_that_never_ends_is_given_up
-    a_server_that_always_says_wait_is_given_up
-    a_control_connection_closed_in_the_middle_is_status_3
+    a_silent_server_times_out
+    a_stalled_data_connection_times_out
+    an_interrupted_client_leaves_only_the_old_file
+    an_endless_line_in_a_reply_is_an_error
+    an_endless_reply_is_an_error
+    endless_preliminary_replies_are_an_error
+    a_control_connection_closed_during_a_transfer_is_status_3
 }
 
-fn a_control_connection_closed_in_the_middle_is_status_3() {
+fn a_control_connection_closed_during_a_transfer_is_status_3() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -150,7 +150,7 @@ fn a_control_connection_closed_in_the_middle_is_status_3() {
     assert_untouched(&client);
 }
 
-fn a_data_connection_that_stands_still_is_given_up() {
+fn a_stalled_data_connection_times_out() {
     let client = Client::with_file("a", "old");
     let script: Script<'_> = Box::new(|server| {
         server.welcome();
@@ -165,7 +165,7 @@ fn a_data_connection_that_stands_still_is_given_up() {
     assert_untouched(&client);
 }
 
-fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
+fn an_interrupted_client_leaves_only_the_old_file() {
     at_once([("INT", 130), ("TERM", 143), ("HUP", 129)], |(name, status)| {
         let client = Client::with_file("a", "old");
         let stage = listener();
@@ -185,7 +185,7 @@ fn a_client_that_is_interrupted_leaves_the_old_file_and_nothing_else() {
 }
 
 #[test]
-fn epsv_refused_is_pasv_now_and_next_time() {
+fn after_a_refusal_of_epsv_the_client_uses_pasv() {
     let client = Client::new();
     play(&client, "RETRIEVE a; RETRIEVE a b", |server| {
         server.welcome();
@@ -210,7 +210,7 @@ fn epsv_refused_is_pasv_now_and_next_time() {
 }
 
 #[test]
-fn the_address_in_a_227_is_not_believed() {
+fn the_address_in_a_227_is_ignored() {
     let client = Client::new();
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -265,7 +265,7 @@ fn a_data_port_where_nobody_listens_is_a_failed_command() {
 }
 
 #[test]
-fn replies_do_not_choose_local_names() {
+fn replies_do_not_determine_local_names() {
     let client = Client::new();
     play(&client, "CD sub; PWD; LIST; RETRIEVE a", |server| {
         server.welcome();
@@ -290,7 +290,7 @@ fn replies_do_not_choose_local_names() {
 }
 
 #[test]
-fn the_last_part_of_a_remote_name_must_be_a_name() {
+fn the_last_part_of_a_remote_name_must_be_a_file_name() {
     let client = Client::new();
     for name in ["..", "a/..", "a/", "."] {
         let run = play(&client, &format!("RETRIEVE {name}"), |server| {
@@ -316,7 +316,7 @@ fn a_store_that_the_server_ends_early_is_a_failure() {
 }
 
 #[test]
-fn a_store_that_is_refused_in_the_middle_tells_the_refusal() {
+fn a_store_that_is_refused_in_the_middle_fails_with_the_reply() {
     let client = Client::new();
     std::fs::File::create(client.path("a")).unwrap().set_len(64 << 20).unwrap();
     play(&client, "STORE a", |server| {
@@ -332,7 +332,7 @@ fn a_store_that_is_refused_in_the_middle_tells_the_refusal() {
 }
 
 #[test]
-fn a_store_is_done_only_when_the_server_says_so() {
+fn a_store_succeeds_only_with_the_final_reply() {
     let client = Client::new();
     client.write("a", "content");
     play(&client, "STORE a", |server| {
@@ -362,14 +362,14 @@ fn a_greeting_may_wait_and_may_have_many_lines() {
 }
 
 #[test]
-fn a_server_that_turns_us_away_is_status_3() {
+fn a_negative_greeting_is_status_3() {
     for greeting in ["421 too many", "550 go away", "HTTP/1.1 400 Bad Request", "", "22 x"] {
         play(&Client::new(), "LIST", |server| server.say(greeting)).expect(3);
     }
 }
 
 #[test]
-fn a_421_in_between_is_status_3() {
+fn a_421_between_commands_is_status_3() {
     let client = Client::new();
     play(&client, "PWD", |server| {
         server.welcome();
@@ -379,7 +379,7 @@ fn a_421_in_between_is_status_3() {
     .expect_error("421");
 }
 
-fn a_silent_server_is_given_up() {
+fn a_silent_server_times_out() {
     let mute: Script<'_> = Box::new(|server| server.finish());
     let silent: Script<'_> = Box::new(|server| {
         server.welcome();
@@ -391,26 +391,26 @@ fn a_silent_server_is_given_up() {
     });
 }
 
-/// Sends the same until the client leaves.
+/// Sends the same text until the client closes the connection.
 fn flood(server: &mut ScriptedServer, piece: &str) {
     let flood = piece.repeat(1000);
     while server.send_raw(flood.as_bytes()).is_ok() {}
 }
 
-fn a_reply_that_never_ends_is_given_up() {
+fn an_endless_reply_is_an_error() {
     play(&Client::new(), "LIST", |server| flood(server, "220-more\r\n")).expect(3);
 }
 
-fn a_reply_whose_line_never_ends_is_given_up() {
+fn an_endless_line_in_a_reply_is_an_error() {
     play(&Client::new(), "LIST", |server| flood(server, "220 no end ")).expect(3);
 }
 
-fn a_server_that_always_says_wait_is_given_up() {
+fn endless_preliminary_replies_are_an_error() {
     play(&Client::new(), "LIST", |server| flood(server, "120 soon\r\n")).expect(3);
 }
 
 #[test]
-fn what_a_server_says_cannot_paint_the_terminal() {
+fn escape_sequences_in_replies_are_escaped() {
     let run = play(&Client::new(), "CD a", |server| {
         server.welcome();
         server.answer("CWD", "550 \x1b[2J\x1b]0;owned\x07 no");
@@ -421,7 +421,7 @@ fn what_a_server_says_cannot_paint_the_terminal() {
 }
 
 #[test]
-fn a_flood_of_replies_nobody_asked_for_ends() {
+fn a_flood_of_unsolicited_replies_is_an_error() {
     let run = play(&Client::new(), "PWD; PWD", |server| {
         server.welcome();
         server.hear("PWD");

@@ -1,6 +1,6 @@
-//! Our client where the disk is full: it stops at once, and leaves what there was and room for it.
+//! The client with a full disk: it fails at once, keeps old files, and frees the space.
 //!
-//! The disk is a small file system in memory, in a mount namespace that goes with the test.
+//! The disk is a small tmpfs in a mount namespace that ends with the test.
 
 use crate::support::{Client, Run, Server, eventually, noise};
 use std::fs;
@@ -8,18 +8,18 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-/// What goes onto the disk, and what is too large for it.
+/// The size of a file that fits, and of one that does not.
 const FITS: usize = 200_000;
 const LARGE: usize = 8 << 20;
 
-/// A disk of 2 MiB, and somebody who keeps it there.
+/// A disk of 2 MiB, and the process that keeps its namespace.
 struct Disk {
     keeper: Child,
     client: Client,
 }
 
 impl Disk {
-    /// With these options of mount, and a file `a` that the user had before.
+    /// Creates a disk with these mount options and an old file `a`.
     fn with(options: &str) -> Disk {
         let client = Client::new();
         let script = "mount -t tmpfs -o \"$0\" none \"$1\" && echo ready && exec cat";
@@ -35,7 +35,7 @@ impl Disk {
         disk
     }
 
-    /// A name as it is seen from outside of the namespace.
+    /// Returns a path from outside of the namespace.
     fn path(&self, name: &str) -> PathBuf {
         let root = PathBuf::from(format!("/proc/{}/root", self.keeper.id()));
         root.join(self.client.path(name).strip_prefix("/").unwrap())
@@ -49,7 +49,7 @@ impl Disk {
         names
     }
 
-    /// Runs our client there.
+    /// Runs the client on the disk.
     fn run(&self, server: &Server, commands: &str) -> Run {
         let (pid, port) = (self.keeper.id().to_string(), server.addr().port().to_string());
         let script = "cd \"$0\" && exec \"$@\"";
@@ -60,7 +60,7 @@ impl Disk {
         )
     }
 
-    /// The commands end for want of room, with nothing tried twice, and what was there is there.
+    /// Checks that the commands fail because the disk is full, without retries, and keep the old file.
     #[track_caller]
     fn is_too_small_for(&self, server: &Server, commands: &str) {
         let run = self.run(server, commands).expect(1).expect_error("No space left");
@@ -81,7 +81,7 @@ impl Drop for Disk {
     }
 }
 
-/// How often the server was asked for a file.
+/// Returns the number of requested files.
 fn asked(server: &Server) -> usize {
     server.log().lines().filter(|line| line.contains("RETR ")).count()
 }
@@ -94,7 +94,7 @@ fn server() -> Server {
 
 #[test]
 #[ignore = "needs root"]
-fn a_file_too_large_is_given_up_at_once_and_takes_no_room() {
+fn a_file_that_is_too_large_fails_at_once_and_is_removed() {
     let (server, disk) = (server(), Disk::with("size=2m"));
     for (tries, command) in (1..).zip(["RETRIEVE a", "RETRIEVE a", "MGET a"]) {
         disk.is_too_small_for(&server, command);
@@ -106,7 +106,7 @@ fn a_file_too_large_is_given_up_at_once_and_takes_no_room() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_file_in_parts_is_given_up_at_once_and_takes_no_room() {
+fn a_file_in_ranges_fails_at_once_and_is_removed() {
     let (server, disk) = (server(), Disk::with("size=2m"));
     disk.is_too_small_for(&server, "PGET -n 4 a");
     assert_eq!(disk.names(""), ["a"]);
@@ -116,7 +116,7 @@ fn a_file_in_parts_is_given_up_at_once_and_takes_no_room() {
 
 #[test]
 #[ignore = "needs root"]
-fn of_many_files_those_that_fit_are_whole_and_no_more_are_asked_for() {
+fn a_full_disk_ends_a_batch_after_the_files_that_fit() {
     const FILES: usize = 40;
     let (server, disk) = (server(), Disk::with("size=2m"));
     server.make_dir("d");
@@ -139,7 +139,7 @@ fn of_many_files_those_that_fit_are_whole_and_no_more_are_asked_for() {
 
 #[test]
 #[ignore = "needs root"]
-fn a_disk_without_room_for_a_name_is_told_of() {
+fn a_disk_without_room_for_a_name_is_an_error() {
     let (server, disk) = (server(), Disk::with("size=2m,nr_inodes=10"));
     (0..).take_while(|n| fs::write(disk.path(&format!("file {n}")), "").is_ok()).count();
     let names = disk.names("");

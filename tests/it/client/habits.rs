@@ -1,4 +1,4 @@
-//! What people type out of habit, and what they are told when it fails.
+//! Habits from other clients, and the messages when a command fails.
 
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all};
 use crate::support::{Client, Run, Server, eventually, signal};
@@ -8,7 +8,7 @@ fn writable() -> Server {
     Server::with(&["--anonymous", "write"])
 }
 
-/// The path of a client's directory as the client sees it.
+/// Returns the path of a client's directory as the client shows it.
 fn here(client: &Client) -> String {
     fs::canonicalize(client.path("")).unwrap().display().to_string()
 }
@@ -33,7 +33,7 @@ fn errors_name_the_path_and_the_side() {
 }
 
 #[test]
-fn nobody_reads_numbers_of_errors() {
+fn no_message_has_an_error_number() {
     let client = Client::with_file("file", "");
     let closed = listener().local_addr().unwrap();
     let server = Server::start();
@@ -55,7 +55,7 @@ fn nobody_reads_numbers_of_errors() {
 }
 
 #[test]
-fn other_protocols_are_told_apart() {
+fn urls_of_other_protocols_are_explained() {
     let client = Client::new();
     for (url, words) in [
         ("sftp://host/a", "SFTP is another protocol"),
@@ -69,7 +69,7 @@ fn other_protocols_are_told_apart() {
 }
 
 #[test]
-fn stopped_at_this_command_is_said_of_commands_alone() {
+fn stopped_at_this_command_is_printed_only_for_commands() {
     let client = Client::new();
     let closed = listener().local_addr().unwrap();
     let stops = |run: &Run| run.stderr.contains("stopped at this command");
@@ -90,7 +90,7 @@ fn rm_r_removes_a_tree_by_rmda() {
     Client::new().at(server.addr(), "RM -r nosuch").expect(1).expect_error("550");
 }
 
-/// Lets a client delete the tree `d` without RMDA, whose root is listed so; returns what was deleted.
+/// Runs `rm -r d` on a server without RMDA, with this listing of `d`; returns the deleted paths.
 fn walk(listing: &str) -> (Run, Vec<String>) {
     let mut deleted = Vec::new();
     let script: Script<'_> = Box::new(|server: &mut ScriptedServer| {
@@ -114,7 +114,7 @@ fn walk(listing: &str) -> (Run, Vec<String>) {
 }
 
 #[test]
-fn rm_r_walks_where_there_is_no_rmda() {
+fn rm_r_walks_the_tree_without_rmda() {
     let (run, deleted) =
         walk("type=dir; sub\r\ntype=file;size=1; f\r\ntype=OS.unix=slink:/; l\r\n");
     run.expect(0);
@@ -122,14 +122,14 @@ fn rm_r_walks_where_there_is_no_rmda() {
 }
 
 #[test]
-fn rm_r_deletes_nothing_of_a_tree_that_is_not_read_whole() {
+fn rm_r_deletes_nothing_of_an_incompletely_listed_tree() {
     let (run, deleted) = walk("type=dir; sub\r\nwhat is this\r\n");
     run.expect(1).expect_error("what is this");
     assert_eq!(deleted, [] as [&str; 0]);
 }
 
 #[test]
-fn c_continues_and_o_names_the_other_side() {
+fn option_c_resumes_and_option_o_names_the_target() {
     let (server, client) = (writable(), Client::with_file("a", "content"));
     server.write("b", "content");
     client.write("b", "con");
@@ -140,7 +140,7 @@ fn c_continues_and_o_names_the_other_side() {
 }
 
 #[test]
-fn a_file_goes_into_a_directory_of_the_name() {
+fn a_file_is_stored_in_a_directory_of_the_target_name() {
     let (server, client) = (writable(), Client::with_file("a", "content"));
     server.make_dir("dir");
     client.at(server.addr(), "PUT a dir; PUT -o dir/b a; APPEND a dir").expect(0);
@@ -149,7 +149,7 @@ fn a_file_goes_into_a_directory_of_the_name() {
 }
 
 #[test]
-fn patterns_and_directories_lead_to_the_commands_for_them() {
+fn errors_about_patterns_and_directories_name_the_right_command() {
     let (server, client) = (writable(), Client::new());
     fs::create_dir(client.path("tree")).unwrap();
     server.make_dir("dir");
@@ -174,7 +174,7 @@ fn a_tilde_is_the_home_directory() {
 }
 
 #[test]
-fn connect_takes_a_user_and_knows_the_last_server() {
+fn connect_accepts_a_user_and_reuses_the_last_server() {
     let (server, client) = (Server::start(), Client::new());
     let (host, port) = (server.addr().ip().to_string(), server.addr().port());
     let commands = format!("CONNECT ftp@{host} {port}; CLOSE; CONNECT; PWD");
@@ -188,7 +188,7 @@ fn connect_takes_a_user_and_knows_the_last_server() {
 }
 
 #[test]
-fn a_listing_replaces_a_local_file_if_that_is_asked_for() {
+fn a_listing_replaces_a_local_file_with_f() {
     let (server, client) = (Server::start(), Client::with_file("list", "old"));
     server.write("a", "");
     client.at(server.addr(), "LS . list").expect(2).expect_error("LIST -f replaces it");
@@ -208,7 +208,7 @@ fn the_url_of_a_directory_lists_it() {
 }
 
 #[test]
-fn an_interrupted_mget_says_how_many_files_are_left() {
+fn an_interrupted_mget_reports_the_number_of_remaining_files() {
     let (server, client) = (Server::start(), Client::new());
     ["a", "b", "c"].iter().for_each(|name| server.write_sparse(name, 1 << 40));
     let (host, port) = (server.addr().ip().to_string(), server.addr().port().to_string());

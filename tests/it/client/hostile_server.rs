@@ -1,8 +1,8 @@
-//! Our client at servers that want to harm it: one lie each, and what is left on disk.
+//! The client with malicious servers: one wrong reply each, and the files that remain on disk.
 //!
-//! Each case is a server that keeps to the protocol but for one thing. The client stands in a
-//! directory `here` that holds an old file `a` and a link `link` to a file `precious` outside of it;
-//! the rule is that nothing outside of `here` changes, and that inside is what the case says.
+//! Each case is a server that is correct except for one reply. The client runs in a
+//! directory `here` with an old file `a` and a link `link` to a file `precious` outside of it.
+//! Nothing outside of `here` may change, and inside must be the files of the case.
 
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
 use crate::support::{Client, Run, at_once};
@@ -19,13 +19,13 @@ struct Lies {
     cwd: &'static str,
     size: &'static str,
     mdtm: &'static str,
-    /// Without the port where `%` stands.
+    /// `%` is replaced by the port.
     epsv: &'static str,
-    /// What RETR sends, and says at its beginning and end.
+    /// The data of RETR, and its first and final replies.
     retr: &'static str,
     begins: &'static str,
     ends: &'static str,
-    /// Listings of the root; what lies below is empty.
+    /// Listings of the root; other directories are empty.
     mlsd: &'static str,
     list: Option<&'static str>,
     nlst: &'static str,
@@ -47,7 +47,7 @@ const HONEST: Lies = Lies {
     nlst: "a\r\n",
 };
 
-/// Answers with these and returns all commands of the client.
+/// Sends these replies and returns all commands of the client.
 fn act(server: &mut ScriptedServer, lies: &Lies) -> Vec<String> {
     let (mut heard, mut listings) = (Vec::new(), 0);
     server.say(lies.greeting);
@@ -93,7 +93,7 @@ fn retrieve(server: &mut ScriptedServer, lies: &Lies) {
     }
 }
 
-/// Runs commands against it and checks what is left in `here`: names with their contents, in order.
+/// Runs commands and checks the files in `here`: names with their contents, in order.
 fn left(name: &str, lies: &Lies, commands: &str, left: &[(&str, &str)]) -> (Run, Vec<String>) {
     let client = Client::new();
     fs::create_dir(client.path("here")).unwrap();
@@ -136,21 +136,21 @@ fn content(path: &std::path::Path) -> String {
     }
 }
 
-/// A name of a case, the listing that it is, and what it leaves.
+/// The name of a case, its listing, and the files that remain.
 type Listed = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const OLD: &[(&str, &str)] = &[("a", "old")];
 const NEW: &[(&str, &str)] = &[("a", "new")];
 
 #[test]
-fn an_honest_server_is_believed() {
+fn an_honest_server_works() {
     left("get", &HONEST, "GET a", NEW).0.expect(0);
     left("mget", &HONEST, "MGET *", NEW).0.expect(0);
     left("mirror", &HONEST, "MIRROR .", NEW).0.expect(0);
 }
 
 #[test]
-fn a_lie_about_one_file_leaves_the_old_one() {
+fn a_wrong_reply_leaves_the_old_file() {
     #[rustfmt::skip]
     let cases: &[(&str, Lies, i32)] = &[
         ("no beginning", Lies { begins: "226 done", ..HONEST }, 1),
@@ -178,14 +178,14 @@ fn a_lie_about_one_file_leaves_the_old_one() {
 }
 
 #[test]
-fn a_file_that_grew_after_its_size_was_told_replaces_the_old_one() {
+fn a_file_that_grew_after_size_replaces_the_old_one() {
     for (name, size) in [("more than it said", "213 2"), ("from nothing", "213 0")] {
         left(name, &Lies { size, ..HONEST }, "GET a", NEW).0.expect(0);
     }
 }
 
 #[test]
-fn what_is_no_size_time_or_address_is_none() {
+fn invalid_sizes_times_and_addresses_are_ignored() {
     for (name, lies) in [
         ("another host", Lies { epsv: "229 (|1|192.0.2.1|%|)", ..HONEST }),
         ("a size beyond all", Lies { size: "213 99999999999999999999", ..HONEST }),
@@ -201,7 +201,7 @@ fn what_is_no_size_time_or_address_is_none() {
 }
 
 #[test]
-fn a_server_that_does_not_take_us_changes_nothing() {
+fn a_refused_session_changes_nothing() {
     for (name, lies, status) in [
         ("not now", Lies { greeting: "421 full", ..HONEST }, 3),
         ("not you", Lies { greeting: "530 no", ..HONEST }, 3),
@@ -217,7 +217,7 @@ fn a_server_that_does_not_take_us_changes_nothing() {
 }
 
 #[test]
-fn a_password_is_not_sent_to_a_server_that_wants_encryption_first() {
+fn no_password_is_sent_to_a_server_that_requires_tls_first() {
     for (name, user) in [
         ("at once", "530 Non-anonymous sessions must use encryption."),
         ("with a question", "331 TLS required before PASS"),
@@ -230,7 +230,7 @@ fn a_password_is_not_sent_to_a_server_that_wants_encryption_first() {
 }
 
 #[test]
-fn a_name_in_a_listing_is_a_name_or_nothing() {
+fn a_name_in_a_listing_is_a_plain_file_name_or_rejected() {
     #[rustfmt::skip]
     let cases: &[Listed] = &[
         ("above", "type=file;size=3; ../precious\r\n", OLD),
@@ -265,7 +265,7 @@ fn a_name_in_a_listing_is_a_name_or_nothing() {
 }
 
 #[test]
-fn a_listing_for_people_names_files_or_nothing() {
+fn names_in_a_list_are_plain_file_names_or_rejected() {
     for (name, list) in [
         ("above", "-rw-r--r-- 1 0 0 3 Jan  1 2020 ../precious\r\n"),
         ("from the root", "-rw-r--r-- 1 0 0 3 Jan  1 2020 /tmp/precious\r\n"),
@@ -278,7 +278,7 @@ fn a_listing_for_people_names_files_or_nothing() {
 }
 
 #[test]
-fn links_and_directories_do_not_lead_out_together() {
+fn links_and_directories_do_not_combine_to_leave_the_directory() {
     #[rustfmt::skip]
     let cases: &[Listed] = &[
         ("to the root", "type=OS.unix=slink:/; b\r\n", OLD),
@@ -296,7 +296,7 @@ fn links_and_directories_do_not_lead_out_together() {
 }
 
 #[test]
-fn names_of_nlst_delete_nothing_but_what_matches() {
+fn names_of_nlst_delete_only_matching_files() {
     let nlst = "b.c\r\n../b.c\r\n/b.c\r\nb.h\r\n..\r\n";
     let lies = Lies { list: Some("nobody can read this\r\n"), nlst, ..HONEST };
     let (run, heard) = left("mdelete", &lies, "MDELETE *.c", OLD);
@@ -306,7 +306,7 @@ fn names_of_nlst_delete_nothing_but_what_matches() {
 }
 
 #[test]
-fn a_local_name_cannot_become_a_command() {
+fn a_local_name_cannot_inject_a_command() {
     let client = Client::new();
     fs::create_dir(client.path("d")).unwrap();
     for name in ["d/a\r\nDELE b", "d/a\nDELE b", "d/a\rDELE b"] {
@@ -334,7 +334,7 @@ fn nothing_is_executed_for_a_name_that_a_shell_would_run() {
 }
 
 #[test]
-fn a_file_without_its_directory_comes_into_the_local_one() {
+fn a_path_is_fetched_into_the_local_directory() {
     for (commands, expected) in [
         ("GET sub/dir/b", &[("a", "old"), ("b", "new")]),
         ("GET ../../b", &[("a", "old"), ("b", "new")]),
@@ -346,7 +346,7 @@ fn a_file_without_its_directory_comes_into_the_local_one() {
 }
 
 #[test]
-fn printing_a_file_touches_none() {
+fn printing_a_file_writes_no_file() {
     for (commands, lies, status) in [
         ("CAT a", HONEST, 0),
         ("MORE a", HONEST, 0),

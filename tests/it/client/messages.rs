@@ -1,4 +1,4 @@
-//! What the client says of its work: one line for people, one JSON object for programs.
+//! The messages of the client: one line for users, one JSON object for programs.
 
 use crate::support::{Client, Run, Server};
 use std::fs::File;
@@ -9,7 +9,7 @@ fn json(server: &Server, client: &Client, commands: &str) -> Run {
     client.run(&["--json", "-q", "-k", "-c", commands, "127.0.0.1", &port])
 }
 
-/// The lines that begin with one of these verbs, up to the duration.
+/// Returns the summary lines, up to the duration.
 fn summaries(run: &Run) -> Vec<&str> {
     let verbs = ["sent ", "fetched ", "appended "];
     let lines = run.stderr.lines().filter(|line| verbs.iter().any(|verb| line.starts_with(verb)));
@@ -23,7 +23,7 @@ fn set_time(server: &Server, name: &str) {
 }
 
 #[test]
-fn a_transfer_says_its_direction_its_names_and_how_much_moved() {
+fn a_summary_has_direction_names_and_size() {
     let (server, client) = (Server::start(), Client::with_file("a.txt", "0123456789"));
     server.make_dir("d");
     let commands = "STORE a.txt; STORE a.txt d/b.txt; APPEND a.txt d/b.txt; RETRIEVE d/b.txt; \
@@ -46,7 +46,7 @@ fn a_transfer_says_its_direction_its_names_and_how_much_moved() {
 }
 
 #[test]
-fn a_transfer_that_was_continued_says_what_moved_in_this_run() {
+fn the_summary_of_a_resumed_transfer_has_the_bytes_of_this_run() {
     let (server, client) = (Server::start(), Client::with_file("a", "0123"));
     server.write("a", "0123456789");
     let run = client.at(server.addr(), "REGET a; REGET a").expect(0);
@@ -55,7 +55,7 @@ fn a_transfer_that_was_continued_says_what_moved_in_this_run() {
 }
 
 #[test]
-fn json_lists_what_list_lists() {
+fn json_listings_have_the_entries_of_list() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d.txt");
     for name in ["a.txt", "b.txt", "c.bin", "d.txt/e"] {
@@ -79,7 +79,7 @@ fn json_lists_what_list_lists() {
 }
 
 #[test]
-fn json_is_all_that_commands_print() {
+fn with_json_commands_print_nothing_but_json() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d");
     server.write("d/a", "0123456789");
@@ -99,7 +99,7 @@ fn json_is_all_that_commands_print() {
 }
 
 #[test]
-fn json_tells_each_failure_once() {
+fn json_reports_each_failure_once() {
     let (server, client) = (Server::start(), Client::new());
     let run =
         json(&server, &client, "CD none; RETRIEVE none; SIZE none; STORE none; LCD none").expect(1);

@@ -1,4 +1,4 @@
-//! Many files: what comes, and how few words it takes.
+//! MGET and MPUT, and the number of writes that they need.
 
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all, play_together};
 use crate::support::{Client, Run, Server, noise, signal, together};
@@ -20,29 +20,29 @@ fn content(name: &str) -> Vec<u8> {
     noise(20, name.bytes().map(u64::from).sum())
 }
 
-/// What a server does with commands that come in one piece.
+/// The treatment of commands that arrive in one write.
 #[derive(Clone, Copy, PartialEq)]
 enum Pieces {
-    /// All of them.
+    /// All are executed.
     Taken,
-    /// The first alone.
+    /// Only the first is executed.
     Lost,
-    /// All of them, up to the first file: then it goes.
+    /// All are executed, but the server closes the connection after the first file.
     OneFile,
 }
 
-/// Serves the files and returns what it heard: the pieces, each with its commands.
+/// Serves the files and returns the commands of each write.
 fn serve(server: &mut ScriptedServer, pieces: Pieces) -> Vec<Vec<String>> {
     serve_while(server, pieces, |_| true)
 }
 
-/// What happens to a file.
+/// The event of a file.
 enum Moment {
     Asked,
     Served,
 }
 
-/// The same, but a file only if it `may` be had; told of it afterwards too.
+/// Like [`serve`], but calls `may` before and after each file; a file is refused if `may` returns false.
 fn serve_while(
     server: &mut ScriptedServer,
     pieces: Pieces,
@@ -98,7 +98,7 @@ fn assert_all(client: &Client) {
 }
 
 #[test]
-fn a_file_more_costs_one_piece_more_and_nothing_is_asked_twice() {
+fn each_further_download_costs_one_write() {
     let client = Client::new();
     let (run, heard) = one_connection(&client, "MGET *");
     run.expect(0);
@@ -113,7 +113,7 @@ fn a_file_more_costs_one_piece_more_and_nothing_is_asked_twice() {
 }
 
 #[test]
-fn an_upload_more_costs_one_piece_more_with_its_time_and_the_check_of_its_size() {
+fn each_further_upload_costs_one_write() {
     let client = Client::new();
     for name in (0..FILES).map(name) {
         client.write(&name, content(&name));
@@ -129,12 +129,12 @@ fn an_upload_more_costs_one_piece_more_with_its_time_and_the_check_of_its_size()
 }
 
 together! { servers_that_lose_commands_or_go_are_waited_for:
-    after_ctrl_c_nobody_comes_back_only_to_leave
-    a_server_that_loses_the_second_command_is_given_one_at_a_time
-    files_that_nobody_is_left_to_fetch_are_a_failure
+    after_ctrl_c_no_helper_reconnects
+    a_server_that_drops_the_second_command_gets_one_at_a_time
+    files_without_a_connection_to_fetch_them_fail
 }
 
-fn a_server_that_loses_the_second_command_is_given_one_at_a_time() {
+fn a_server_that_drops_the_second_command_gets_one_at_a_time() {
     let client = Client::new();
     let lossy = || -> Script<'static> { Box::new(|server| drop(serve(server, Pieces::Lost))) };
     play_all(&client, &["-j", "1", "--timeout", "1"], "MGET *", vec![lossy(), lossy()]).expect(0);
@@ -142,7 +142,7 @@ fn a_server_that_loses_the_second_command_is_given_one_at_a_time() {
 }
 
 #[test]
-fn a_server_without_room_for_more_connections_is_served_by_one() {
+fn a_server_without_more_connections_is_used_over_one() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| drop(serve(server, Pieces::Taken)));
     let full = || -> Script<'static> { Box::new(|server| server.say("421 too many")) };
@@ -151,7 +151,7 @@ fn a_server_without_room_for_more_connections_is_served_by_one() {
     assert_all(&client);
 }
 
-fn files_that_nobody_is_left_to_fetch_are_a_failure() {
+fn files_without_a_connection_to_fetch_them_fail() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| drop(serve(server, Pieces::OneFile)));
     let run = play_all(&client, &["-j", "1"], "MGET *", vec![first]).expect(3);
@@ -159,7 +159,7 @@ fn files_that_nobody_is_left_to_fetch_are_a_failure() {
 }
 
 #[test]
-fn what_a_helper_gives_back_is_done_when_the_others_were_done_already() {
+fn a_file_that_a_helper_returns_late_is_still_fetched() {
     let client = Client::new();
     let (begun, has_begun) = mpsc::channel();
     let (done, is_done) = mpsc::channel();
@@ -186,7 +186,7 @@ fn what_a_helper_gives_back_is_done_when_the_others_were_done_already() {
     assert_eq!(client.names(), ["f00", "f01"]);
 }
 
-fn after_ctrl_c_nobody_comes_back_only_to_leave() {
+fn after_ctrl_c_no_helper_reconnects() {
     let (client, stage) = (Client::new(), listener());
     let port = stage.local_addr().unwrap().port().to_string();
     let words = ["-q", "-j", "1", "-c", "MGET *", "127.0.0.1", &port];
@@ -204,7 +204,7 @@ fn after_ctrl_c_nobody_comes_back_only_to_leave() {
 }
 
 #[test]
-fn files_that_fail_are_told_of_and_the_others_come() {
+fn failed_files_are_reported_and_the_others_fetched() {
     let (server, client) = (Server::start(), Client::new());
     for number in 0..5 {
         server.write(name(number), "content");
@@ -216,7 +216,7 @@ fn files_that_fail_are_told_of_and_the_others_come() {
 }
 
 #[test]
-fn patterns_send_and_fetch_what_matches_and_no_more() {
+fn only_files_that_match_patterns_are_transferred() {
     let (server, client) = (Server::start(), Client::new());
     for name in ["a.c", "b.c", "a.h", ".x.c"] {
         client.write(name, name);
@@ -242,7 +242,7 @@ fn results_are_json_for_scripts() {
 }
 
 #[test]
-fn trees_and_listings_are_printed_for_programs() {
+fn trees_and_listings_are_json_for_scripts() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d/sub");
     server.write("d/a b", "content");
@@ -260,7 +260,7 @@ fn trees_and_listings_are_printed_for_programs() {
 }
 
 #[test]
-fn a_text_is_fetched_whatever_its_size_in_the_listing() {
+fn a_text_file_is_fetched_whatever_its_size_in_the_listing() {
     let (client, mut fetched) = (Client::new(), 0);
     play_all(
         &client,

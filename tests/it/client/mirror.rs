@@ -1,4 +1,4 @@
-//! MIRROR, both ways, against our own server and against servers that mean harm.
+//! MIRROR in both directions, with `ftp_server` and with malicious servers.
 
 mod interrupted;
 mod large_trees;
@@ -18,7 +18,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-/// Names that have broken mirrors before.
+/// Names that mirror programs often mishandle.
 const ODD: &[&[u8]] = &[
     b"a b",
     b" lead",
@@ -45,7 +45,7 @@ fn os(name: &[u8]) -> &OsStr {
     OsStr::from_bytes(name)
 }
 
-/// Some hundred files with odd names, in directories with odd names, and empty ones.
+/// Creates some hundred files with odd names, in directories with odd names, and empty directories.
 fn grow(root: &Path) {
     for (number, dir) in ODD.iter().enumerate() {
         let dir = root.join("d").join(os(dir));
@@ -56,7 +56,7 @@ fn grow(root: &Path) {
     }
 }
 
-/// Every path below, with what a file holds.
+/// Returns all paths below a directory, with the content of files.
 fn tree(root: &Path) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![root.to_owned()];
@@ -75,7 +75,7 @@ fn tree(root: &Path) -> BTreeMap<Vec<u8>, Option<Vec<u8>>> {
 }
 
 #[test]
-fn a_mirror_down_has_every_byte_of_every_name_and_then_nothing_to_do() {
+fn a_mirror_copies_every_name_and_byte_and_a_second_one_does_nothing() {
     let (server, client) = (Server::start(), Client::new());
     grow(server.root());
     client.at(server.addr(), "MIRROR d").expect(0);
@@ -86,7 +86,7 @@ fn a_mirror_down_has_every_byte_of_every_name_and_then_nothing_to_do() {
 }
 
 #[test]
-fn a_mirror_up_has_every_byte_of_every_name_and_then_nothing_to_do() {
+fn a_reverse_mirror_copies_every_name_and_byte_and_a_second_one_does_nothing() {
     let (server, client) = (Server::start(), Client::new());
     grow(&client.path(""));
     client.at(server.addr(), "MIRROR -R d").expect(0);
@@ -115,7 +115,7 @@ fn names_that_are_not_utf_8_stay_different() {
 }
 
 #[test]
-fn a_mirror_that_was_interrupted_does_only_the_rest() {
+fn an_interrupted_mirror_continues_with_the_rest() {
     let (server, client) = (Server::start(), Client::new());
     grow(server.root());
     fs::create_dir_all(client.path("d")).unwrap();
@@ -137,7 +137,7 @@ fn a_mirror_that_was_interrupted_does_only_the_rest() {
 }
 
 #[test]
-fn a_dry_run_prints_what_is_done_and_does_nothing() {
+fn a_dry_run_prints_the_steps_and_executes_none() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d/sub");
     server.write("d/sub/new", "new");
@@ -153,7 +153,7 @@ fn a_dry_run_prints_what_is_done_and_does_nothing() {
 }
 
 #[test]
-fn what_changed_is_fetched_and_what_is_older_only_if_that_is_wanted() {
+fn changed_files_are_fetched_and_with_only_newer_only_newer_ones() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d");
     fs::create_dir(client.path("d")).unwrap();
@@ -182,7 +182,7 @@ fn what_changed_is_fetched_and_what_is_older_only_if_that_is_wanted() {
 }
 
 #[test]
-fn patterns_choose_what_is_mirrored() {
+fn patterns_select_the_mirrored_files() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d/sub");
     for name in ["a.c", "a.o", "sub/b.c", "sub/b.o"] {
@@ -212,7 +212,7 @@ fn a_local_link_is_not_written_through() {
 }
 
 #[test]
-fn links_of_the_user_are_not_followed_on_the_way_up() {
+fn a_reverse_mirror_does_not_follow_local_links() {
     let (server, client) = (Server::start(), Client::new());
     fs::create_dir(client.path("d")).unwrap();
     client.write("secret", "secret");
@@ -223,7 +223,7 @@ fn links_of_the_user_are_not_followed_on_the_way_up() {
 }
 
 #[test]
-fn links_are_left_out_on_the_way_up_and_what_stands_in_their_place_stays() {
+fn a_reverse_mirror_skips_links_and_keeps_remote_files_of_their_names() {
     let (server, client) = (Server::start(), Client::new());
     fs::create_dir(client.path("d")).unwrap();
     client.write("d/file", "mine");
@@ -242,7 +242,7 @@ fn links_are_left_out_on_the_way_up_and_what_stands_in_their_place_stays() {
 }
 
 #[test]
-fn what_links_lead_to_is_sent_if_that_is_wanted_and_circles_end() {
+fn dereference_sends_targets_of_links_and_stops_at_loops() {
     let (server, client) = (Server::start(), Client::new());
     fs::create_dir_all(client.path("d/sub")).unwrap();
     fs::create_dir(client.path("other")).unwrap();
@@ -270,7 +270,7 @@ fn what_links_lead_to_is_sent_if_that_is_wanted_and_circles_end() {
 }
 
 #[test]
-fn what_links_of_the_server_lead_to_is_fetched_if_that_is_wanted() {
+fn dereference_fetches_targets_of_remote_links() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d/sub");
     server.make_dir("other");
@@ -291,7 +291,7 @@ fn what_links_of_the_server_lead_to_is_fetched_if_that_is_wanted() {
     assert!(!run.stdout.contains("get"), "{run:#?}");
 }
 
-/// A server whose first listing is this; every other directory is empty, and every file is `x`.
+/// Returns the script of a server with this first listing; other directories are empty, and every file is `x`.
 fn lists(mut listing: &'static str) -> impl FnOnce(&mut ScriptedServer) + Send {
     move |server| {
         server.serve(|server, verb, _| {
@@ -317,7 +317,7 @@ fn mirror_of(lines: &'static str, commands: &str) -> (Client, crate::support::Ru
 }
 
 #[test]
-fn names_that_lead_elsewhere_are_refused() {
+fn names_outside_of_the_directory_are_refused() {
     for (line, bad) in [
         ("type=file;size=1; ../outside\r\n", "../outside"),
         ("type=file;size=1; /etc/evil\r\n", "/etc/evil"),
@@ -325,7 +325,7 @@ fn names_that_lead_elsewhere_are_refused() {
         ("type=file;size=1; ..\r\n", ".."),
         ("type=file;size=1; .\r\n", "."),
         ("type=dir; a/../..\r\n", "a/../.."),
-        ("type=file;size=1; a\0b\r\n", "no name"),
+        ("type=file;size=1; a\0b\r\n", "not a valid local file name"),
         ("type=file;size=1; a/b\r\n", "a/b"),
     ] {
         for commands in ["MIRROR .", "MIRROR --delete ."] {
@@ -338,7 +338,7 @@ fn names_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
-fn mget_refuses_names_that_lead_elsewhere() {
+fn mget_refuses_names_outside_of_the_directory() {
     for line in [
         "type=file;size=1; ..\r\n",
         "type=file;size=1; ../outside\r\n",
@@ -353,7 +353,7 @@ fn mget_refuses_names_that_lead_elsewhere() {
 }
 
 #[test]
-fn links_that_lead_out_are_not_made() {
+fn links_to_outside_of_the_directory_are_not_made() {
     let lines = "type=OS.unix=slink:/etc; a\r\ntype=OS.unix=slink:../..; b\r\n\
                  type=OS.unix=slink:c; d\r\n";
     let (client, run) = mirror_of(lines, "MIRROR .");
@@ -362,14 +362,14 @@ fn links_that_lead_out_are_not_made() {
 }
 
 #[test]
-fn a_link_and_a_directory_of_one_name_are_not_both_made() {
+fn a_link_and_a_directory_of_the_same_name_are_not_both_made() {
     let lines = "type=OS.unix=slink:c; a\r\ntype=dir; a\r\ntype=file;size=1; a\r\n";
     let (client, _) = mirror_of(lines, "MIRROR .");
     assert_eq!(tree(&client.path("here")).len(), 1);
 }
 
 #[test]
-fn a_tree_without_an_end_is_given_up() {
+fn an_endless_tree_is_an_error() {
     let client = Client::new();
     play(&client, "MIRROR . here", |server| {
         server.serve(|server, verb, _| {
@@ -386,7 +386,7 @@ fn a_tree_without_an_end_is_given_up() {
 }
 
 #[test]
-fn what_cannot_be_listed_is_told_and_nothing_of_it_is_deleted() {
+fn a_refused_listing_is_reported_and_deletes_nothing() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d/sub");
     fs::create_dir_all(client.path("d/sub")).unwrap();
@@ -406,7 +406,7 @@ fn what_cannot_be_listed_is_told_and_nothing_of_it_is_deleted() {
 }
 
 #[test]
-fn a_text_is_mirrored_once_whatever_its_size_in_the_listing() {
+fn a_text_file_is_mirrored_once_whatever_its_size_in_the_listing() {
     // Of the file with LF, as most servers have it, and of its lines on the wire.
     for size in [4, 6] {
         let (client, mut fetched) = (Client::new(), 0);

@@ -1,10 +1,10 @@
-//! `.netrc`: who logs in where, and what is refused.
+//! `.netrc`: logins, and files that are refused.
 
 use crate::support::{Client, Run, Server};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-/// A server that knows anna, whose password is "secret", and a client.
+/// Returns a server with the account anna, whose password is "secret", and a client.
 fn with_account() -> (Server, Client) {
     (Server::with_accounts(&["anna:write:"], &[]), Client::new())
 }
@@ -20,7 +20,7 @@ fn connect(client: &Client, server: &Server, options: &[&str]) -> Run {
 }
 
 #[test]
-fn it_says_who_logs_in() {
+fn netrc_determines_the_login() {
     let (server, client) = with_account();
     netrc(&client, 0o600, "machine 127.0.0.1 login anna password secret\n");
     let run = connect(&client, &server, &[]).expect(0).expect_error("as anna");
@@ -31,7 +31,7 @@ fn it_says_who_logs_in() {
 }
 
 #[test]
-fn the_default_is_for_all_others_and_another_file_may_be_named() {
+fn the_default_entry_and_another_file_are_used() {
     let (server, client) = with_account();
     netrc(&client, 0o600, "machine example.org login x password y\n");
     connect(&client, &server, &[]).expect(4).expect_error("USER anonymous");

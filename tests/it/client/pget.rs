@@ -1,4 +1,4 @@
-//! PGET, and the rate that all connections share.
+//! PGET, and the rate limit that all connections share.
 
 use crate::support::scripted_server::{
     Script, ScriptedServer, TIME, listener, play_all, play_together,
@@ -11,7 +11,7 @@ use std::net::TcpListener;
 const SIZE: usize = 3_000_000;
 
 #[test]
-fn a_file_in_parts_is_the_file() {
+fn a_file_in_ranges_is_complete() {
     let (server, client) = (Server::start(), Client::new());
     for size in [0, 1, 300_000, 524_288, SIZE] {
         server.write("a", noise(size, 9));
@@ -27,20 +27,20 @@ fn a_file_in_parts_is_the_file() {
     assert_eq!(client.names(), ["a"]);
 }
 
-/// How a server serves ranges.
+/// The behavior of a server for ranges.
 #[derive(Clone, Copy)]
 struct Manner {
     /// It refuses REST.
     refuses: bool,
-    /// It takes REST, and sends from the beginning.
+    /// It accepts REST, but sends from the beginning.
     deaf: bool,
-    /// It closes everything after so many bytes of its first transfer.
+    /// It closes all connections after this number of bytes of its first transfer.
     breaks_after: usize,
-    /// What it says of the time, at first and later.
+    /// Its replies to MDTM, first and later.
     times: [&'static str; 2],
-    /// By how much the file has grown when it is asked for the second time.
+    /// The growth of the file before the second SIZE.
     grows: usize,
-    /// What the file has by then.
+    /// The content of the file by then.
     seed: u64,
 }
 
@@ -100,14 +100,14 @@ fn serve(manner: Manner) -> Script<'static> {
 }
 
 together! { parts_are_tried_again_after_a_pause:
-    a_part_that_breaks_off_is_taken_up_again
-    without_rest_all_of_it_comes_over_one_connection
-    a_server_that_takes_rest_and_sends_all_gives_no_parts
-    a_rate_leaves_every_byte_as_it_is
-    a_server_that_loses_questions_is_asked_one_by_one
+    an_interrupted_range_is_continued
+    without_rest_the_whole_file_is_fetched_over_one_connection
+    a_server_that_ignores_rest_is_used_over_one_connection
+    a_rate_limit_changes_no_byte
+    a_server_that_drops_pipelined_commands_gets_one_at_a_time
 }
 
-fn a_part_that_breaks_off_is_taken_up_again() {
+fn an_interrupted_range_is_continued() {
     let client = Client::new();
     let breaking = || serve(Manner { breaks_after: 100_000, ..GOOD });
     let parts = vec![breaking(), breaking(), serve(GOOD), serve(GOOD)];
@@ -116,7 +116,7 @@ fn a_part_that_breaks_off_is_taken_up_again() {
     assert_eq!(client.names(), ["a"]);
 }
 
-fn without_rest_all_of_it_comes_over_one_connection() {
+fn without_rest_the_whole_file_is_fetched_over_one_connection() {
     let client = Client::new();
     let parts =
         vec![serve(Manner { refuses: true, ..GOOD }), serve(Manner { refuses: true, ..GOOD })];
@@ -124,7 +124,7 @@ fn without_rest_all_of_it_comes_over_one_connection() {
     assert!(client.read("a") == noise(SIZE, 9));
 }
 
-fn a_server_that_takes_rest_and_sends_all_gives_no_parts() {
+fn a_server_that_ignores_rest_is_used_over_one_connection() {
     let client = Client::new();
     let deaf = || serve(Manner { deaf: true, ..GOOD });
     play_together(&client, &[], "PGET -n 2 a", vec![deaf(), deaf()]).expect(0);
@@ -132,33 +132,33 @@ fn a_server_that_takes_rest_and_sends_all_gives_no_parts() {
 }
 
 #[test]
-fn parts_of_a_file_that_changed_are_not_patched_together() {
+fn ranges_of_a_changed_file_are_not_combined() {
     let client = Client::new();
     client.write("a", "old");
     let changing = || serve(Manner { times: [TIME, "213 20260102030405"], ..GOOD });
     play_together(&client, &[], "PGET -n 2 a", vec![changing(), changing()])
         .expect(1)
-        .expect_error("not a part");
+        .expect_error("does not match the remote file");
     assert_eq!(client.read("a"), b"old");
     assert_eq!(client.names(), ["a"]);
 }
 
 #[test]
-fn parts_of_a_file_that_has_grown_meanwhile_are_the_file() {
+fn ranges_of_a_file_that_has_grown_are_combined() {
     let client = Client::with_file("a", "old");
     let times = [TIME, "213 20260102030405"];
     let growing = |seed| move || serve(Manner { times, grows: 1000, seed, ..GOOD });
     let (same, other) = (growing(9), growing(10));
     play_together(&client, &[], "PGET -n 2 a", vec![other(), other()])
         .expect(1)
-        .expect_error("not a part");
+        .expect_error("does not match the remote file");
     assert_eq!(client.read("a"), b"old");
     play_together(&client, &[], "PGET -n 2 a", vec![same(), same()]).expect(0);
     assert!(client.read("a") == noise(SIZE, 9));
     assert_eq!(client.names(), ["a"]);
 }
 
-fn a_rate_leaves_every_byte_as_it_is() {
+fn a_rate_limit_changes_no_byte() {
     let (server, client) = (Server::start(), Client::new());
     server.write("a", noise(100_000, 9));
     let port = server.addr().port().to_string();
@@ -168,7 +168,7 @@ fn a_rate_leaves_every_byte_as_it_is() {
     assert!(client.read("c") == noise(100_000, 9));
 }
 
-/// Sends the file, and says that it is still the same.
+/// Sends the file, and reports the same size and time.
 fn finish(server: &mut ScriptedServer, waiting: &TcpListener) {
     server.answer("RETR a", "150 here");
     accept(waiting).write_all(&noise(SIZE, 9)).unwrap();
@@ -179,7 +179,7 @@ fn finish(server: &mut ScriptedServer, waiting: &TcpListener) {
 }
 
 #[test]
-fn what_there_is_to_be_fetched_is_asked_in_one_piece() {
+fn size_time_and_epsv_are_pipelined() {
     let client = Client::new();
     play_all(
         &client,
@@ -198,7 +198,7 @@ fn what_there_is_to_be_fetched_is_asked_in_one_piece() {
     assert!(client.read("a") == noise(SIZE, 9));
 }
 
-fn a_server_that_loses_questions_is_asked_one_by_one() {
+fn a_server_that_drops_pipelined_commands_gets_one_at_a_time() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| {
         server.welcome();

@@ -1,4 +1,4 @@
-//! What the client says and understands on both connections.
+//! The commands and replies of the client on control and data connections.
 
 mod byte_255;
 mod data_connections;

@@ -1,7 +1,7 @@
-//! Our client at servers that break off in the middle: what it takes up again, and what it does not.
+//! Transfers that the server interrupts: which the client resumes, and which not.
 //!
-//! One fault each, on a file of some hundred KiB. What is looked at is the exit status and what is
-//! left on disk: the whole file under its name, or what was there before.
+//! Each test has one fault, with a file of some hundred KiB. It checks the exit status and the files
+//! on disk: the complete file, or the old one.
 
 mod doubtful_sizes;
 #[cfg(unix)]
@@ -33,7 +33,7 @@ fn give(mut data: TcpStream, bytes: &[u8]) {
     data.write_all(bytes).unwrap();
 }
 
-/// A server that is well, from the login on, for a client that has `offset` bytes already.
+/// The script of a correct server, from the login on, for a client that has `offset` bytes already.
 fn healthy(offset: usize) -> Script<'static> {
     Box::new(move |server| {
         server.welcome();
@@ -63,7 +63,7 @@ fn assert_old(client: &Client) {
     assert_eq!(client.read("a"), b"old");
 }
 
-/// Fetches the file from a server whose first connection goes like this.
+/// Fetches the file from a server whose first connection runs `first`.
 fn fetch_from(first: impl FnOnce(&mut ScriptedServer) + Send) -> Client {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
@@ -76,7 +76,7 @@ fn fetch_from(first: impl FnOnce(&mut ScriptedServer) + Send) -> Client {
 }
 
 #[test]
-fn half_of_the_data_and_a_226_is_gone_on_with() {
+fn half_of_the_data_and_a_226_is_continued() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content()[..HALF]);
         server.say("226 done");
@@ -86,7 +86,7 @@ fn half_of_the_data_and_a_226_is_gone_on_with() {
 }
 
 #[test]
-fn half_of_the_data_and_a_426_is_gone_on_with() {
+fn half_of_the_data_and_a_426_is_continued() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content()[..HALF]);
         server.say("426 broken off");
@@ -96,7 +96,7 @@ fn half_of_the_data_and_a_426_is_gone_on_with() {
 }
 
 #[test]
-fn all_of_the_data_and_a_426_is_asked_for_once_more() {
+fn all_of_the_data_and_a_426_is_checked_again() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content());
         server.say("426 broken off");
@@ -109,22 +109,22 @@ fn all_of_the_data_and_a_426_is_asked_for_once_more() {
 }
 
 together! { transfers_are_tried_again_after_a_pause:
-    a_226_that_is_lost_is_made_up_for_by_a_second_look
-    a_transfer_that_stands_still_is_taken_up_again
-    a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told
-    without_a_time_the_end_of_what_is_here_is_compared
-    a_stream_that_cannot_go_on_ends_with_the_first_reason
-    what_came_in_pieces_is_compared_with_the_hash_of_all
-    a_server_that_takes_rest_and_sends_all_is_found_out
-    a_data_port_that_is_closed_is_tried_three_times
-    a_file_that_is_another_one_meanwhile_is_fetched_anew
-    what_went_to_standard_output_is_not_sent_there_twice
-    less_than_size_says_is_never_a_success
-    what_a_file_grows_by_is_kept_after_a_break_too
-    where_rest_is_refused_all_of_it_comes_again
+    a_lost_226_is_replaced_by_a_check_of_size_and_time
+    a_stalled_transfer_is_resumed
+    a_server_that_does_not_return_is_status_3_with_the_first_error
+    without_a_time_the_end_of_the_partial_file_is_compared
+    a_stream_that_cannot_resume_fails_with_the_first_error
+    a_download_in_pieces_is_compared_with_hash
+    a_server_that_ignores_rest_is_detected
+    a_closed_data_port_is_tried_three_times
+    a_changed_file_is_fetched_from_the_beginning
+    bytes_are_not_written_to_standard_output_twice
+    fewer_bytes_than_the_size_are_a_failure
+    the_growth_of_a_file_is_kept_after_a_resume
+    if_rest_is_refused_the_whole_file_is_fetched_again
 }
 
-fn what_came_in_pieces_is_compared_with_the_hash_of_all() {
+fn a_download_in_pieces_is_compared_with_hash() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content()[..HALF]);
         server.say("426 broken off");
@@ -139,7 +139,7 @@ fn what_came_in_pieces_is_compared_with_the_hash_of_all() {
 }
 
 #[test]
-fn a_connection_that_is_cut_is_made_anew_in_the_same_place() {
+fn a_lost_connection_is_restored_in_the_same_directory() {
     let client = Client::with_file("a", "old");
     let first = |server: &mut ScriptedServer| {
         server.welcome();
@@ -162,7 +162,7 @@ fn a_connection_that_is_cut_is_made_anew_in_the_same_place() {
     assert_whole(&client);
 }
 
-fn a_226_that_is_lost_is_made_up_for_by_a_second_look() {
+fn a_lost_226_is_replaced_by_a_check_of_size_and_time() {
     for is_silent in [false, true] {
         let client = Client::with_file("a", "old");
         let first = move |server: &mut ScriptedServer| {
@@ -186,7 +186,7 @@ fn a_226_that_is_lost_is_made_up_for_by_a_second_look() {
     }
 }
 
-fn a_transfer_that_stands_still_is_taken_up_again() {
+fn a_stalled_transfer_is_resumed() {
     let client = Client::with_file("a", "old");
     let first = |server: &mut ScriptedServer| {
         server.welcome();
@@ -201,7 +201,7 @@ fn a_transfer_that_stands_still_is_taken_up_again() {
 }
 
 #[test]
-fn a_server_that_is_busy_is_asked_again() {
+fn a_temporary_refusal_is_retried() {
     let client = fetch_from(|server| {
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", &size());
@@ -214,7 +214,7 @@ fn a_server_that_is_busy_is_asked_again() {
 }
 
 #[test]
-fn what_is_refused_for_good_is_not_asked_for_again() {
+fn a_permanent_refusal_is_not_retried() {
     for refusal in ["550 none", "530 not you", "452 full", "553 no"] {
         let client = Client::with_file("a", "old");
         play(&client, "RETRIEVE a", |server| {
@@ -233,7 +233,7 @@ fn what_is_refused_for_good_is_not_asked_for_again() {
     }
 }
 
-fn a_data_port_that_is_closed_is_tried_three_times() {
+fn a_closed_data_port_is_tried_three_times() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -252,7 +252,7 @@ fn a_data_port_that_is_closed_is_tried_three_times() {
     assert_old(&client);
 }
 
-fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
+fn a_changed_file_is_fetched_from_the_beginning() {
     for (size, time) in [(size(), "213 20250102030406"), ("213 300001".to_owned(), TIME)] {
         let client = Client::with_file("a", "old");
         let new = noise(size[4..].parse().unwrap(), 24);
@@ -271,7 +271,7 @@ fn a_file_that_is_another_one_meanwhile_is_fetched_anew() {
     }
 }
 
-fn without_a_time_the_end_of_what_is_here_is_compared() {
+fn without_a_time_the_end_of_the_partial_file_is_compared() {
     for changed in [false, true] {
         let client = Client::with_file("a", "old");
         let now = noise(SIZE, if changed { 24 } else { 23 });
@@ -301,7 +301,7 @@ fn without_a_time_the_end_of_what_is_here_is_compared() {
     }
 }
 
-fn where_rest_is_refused_all_of_it_comes_again() {
+fn if_rest_is_refused_the_whole_file_is_fetched_again() {
     at_once(["502 what?", "501 no", "550 no"], |refusal| {
         let client = fetch_from(|server| {
             give(server.begin_retr(&size()), &content()[..HALF]);
@@ -316,7 +316,7 @@ fn where_rest_is_refused_all_of_it_comes_again() {
     });
 }
 
-fn a_server_that_takes_rest_and_sends_all_is_found_out() {
+fn a_server_that_ignores_rest_is_detected() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -336,7 +336,7 @@ fn a_server_that_takes_rest_and_sends_all_is_found_out() {
     assert_whole(&client);
 }
 
-fn less_than_size_says_is_never_a_success() {
+fn fewer_bytes_than_the_size_are_a_failure() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", move |server| {
         server.welcome();
@@ -366,7 +366,7 @@ fn less_than_size_says_is_never_a_success() {
     assert_old(&client);
 }
 
-fn what_a_file_grows_by_is_kept_after_a_break_too() {
+fn the_growth_of_a_file_is_kept_after_a_resume() {
     let grown = [content(), b"more".to_vec()].concat();
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
@@ -383,7 +383,7 @@ fn what_a_file_grows_by_is_kept_after_a_break_too() {
     assert!(client.read("a") == grown);
 }
 
-fn a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told() {
+fn a_server_that_does_not_return_is_status_3_with_the_first_error() {
     let client = Client::with_file("a", "old");
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
@@ -398,7 +398,7 @@ fn a_server_that_is_gone_for_good_is_status_3_and_the_first_reason_is_told() {
 }
 
 #[test]
-fn no_retries_are_none() {
+fn retries_0_makes_no_retry() {
     let client = Client::with_file("a", "old");
     let first = |server: &mut ScriptedServer| {
         server.welcome();
@@ -412,7 +412,7 @@ fn no_retries_are_none() {
     assert_old(&client);
 }
 
-/// Fetches half of the file and gives up.
+/// Fetches half of the file and fails.
 fn leave_half(client: &Client) {
     let half = |server: &mut ScriptedServer| {
         server.welcome();
@@ -426,7 +426,7 @@ fn leave_half(client: &Client) {
 }
 
 #[test]
-fn what_an_earlier_run_left_is_gone_on_with_only_at_the_same_server() {
+fn a_partial_file_is_continued_only_from_the_same_server() {
     let client = Client::with_file("a", "old");
     leave_half(&client);
     // Another port is another server.
@@ -451,7 +451,7 @@ fn what_an_earlier_run_left_is_gone_on_with_only_at_the_same_server() {
 }
 
 #[test]
-fn reget_goes_on_with_the_beginning_of_the_same_file() {
+fn reget_continues_the_beginning_of_the_same_file() {
     let client = Client::new();
     client.write("a", &content()[..HALF]);
     play(&client, "REGET a", |server| {
@@ -468,7 +468,7 @@ fn reget_goes_on_with_the_beginning_of_the_same_file() {
 }
 
 #[test]
-fn reget_makes_no_hybrid_of_another_file() {
+fn reget_does_not_mix_two_files() {
     let client = Client::new();
     client.write("a", noise(HALF, 99));
     play(&client, "REGET a", |server| {
@@ -489,7 +489,7 @@ fn reget_makes_no_hybrid_of_another_file() {
 }
 
 #[test]
-fn reget_of_a_longer_file_fetches_it_anew() {
+fn reget_of_a_longer_local_file_fetches_the_whole_file() {
     let client = Client::new();
     client.write("a", noise(SIZE + 1, 99));
     play(&client, "REGET a", |server| {
@@ -502,7 +502,7 @@ fn reget_of_a_longer_file_fetches_it_anew() {
     assert_whole(&client);
 }
 
-/// Reads so many bytes of an upload.
+/// Reads `count` bytes of an upload.
 fn take(data: &mut TcpStream, count: usize) -> Vec<u8> {
     let mut bytes = vec![0; count];
     data.read_exact(&mut bytes).unwrap();
@@ -512,7 +512,7 @@ fn take(data: &mut TcpStream, count: usize) -> Vec<u8> {
 const LARGE: usize = 1_500_000;
 
 #[test]
-fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
+fn an_interrupted_upload_continues_at_the_remote_size() {
     let client = Client::new();
     client.write("a", noise(LARGE, 5));
     let first = |server: &mut ScriptedServer| {
@@ -545,7 +545,7 @@ fn an_upload_that_is_cut_goes_on_where_the_server_has_it() {
 }
 
 #[test]
-fn an_upload_is_never_put_onto_what_was_there_before() {
+fn an_upload_is_never_appended_to_an_old_file() {
     let client = Client::new();
     client.write("a", noise(LARGE, 5));
     let first = |server: &mut ScriptedServer| {
@@ -574,7 +574,7 @@ fn an_upload_is_never_put_onto_what_was_there_before() {
 }
 
 #[test]
-fn a_connection_that_is_lost_when_the_file_is_stored_already_is_no_failure() {
+fn a_connection_lost_after_the_file_is_stored_is_no_failure() {
     let client = Client::new();
     client.write("a", "content");
     let first = |server: &mut ScriptedServer| {
@@ -594,7 +594,7 @@ fn a_connection_that_is_lost_when_the_file_is_stored_already_is_no_failure() {
 }
 
 #[test]
-fn reput_compares_the_end_of_what_the_server_has() {
+fn reput_compares_the_end_of_the_remote_file() {
     for theirs in [noise(LARGE, 5), noise(LARGE, 6)] {
         let client = Client::new();
         client.write("a", noise(LARGE, 5));
@@ -626,7 +626,7 @@ fn reput_compares_the_end_of_what_the_server_has() {
 }
 
 #[test]
-fn without_size_what_is_appended_is_sent_once() {
+fn without_size_an_append_has_one_try() {
     let client = Client::new();
     client.write("a", "content");
     play(&client, "APPEND a", |server| {
@@ -643,7 +643,7 @@ fn without_size_what_is_appended_is_sent_once() {
     .expect_error("426");
 }
 
-fn what_went_to_standard_output_is_not_sent_there_twice() {
+fn bytes_are_not_written_to_standard_output_twice() {
     let client = Client::new();
     let run = play(&client, "RETRIEVE a -", |server| {
         server.welcome();
@@ -675,7 +675,7 @@ fn what_went_to_standard_output_is_not_sent_there_twice() {
     let _ = listener();
 }
 
-fn a_stream_that_cannot_go_on_ends_with_the_first_reason() {
+fn a_stream_that_cannot_resume_fails_with_the_first_error() {
     for command in ["CAT a", "RETRIEVE a -"] {
         let failed = |last: &str| {
             let run = play_all(
@@ -693,7 +693,7 @@ fn a_stream_that_cannot_go_on_ends_with_the_first_reason() {
                 })],
             );
             let run = run.expect(1);
-            assert!(!run.stderr.contains("not a part"), "{run:#?}");
+            assert!(!run.stderr.contains("does not match the remote file"), "{run:#?}");
             run.stderr
         };
         assert!(failed("426 broken off").ends_with(": 426 broken off\n"));

@@ -1,4 +1,4 @@
-//! Sessions that break, that the server ends, or that it has no room for.
+//! Sessions that are lost, that the server closes, or that exceed its limit.
 
 mod idle;
 mod one_session;

@@ -1,4 +1,4 @@
-//! Options and commands that change how the session works, and those that only old scripts need.
+//! Options and commands that change settings, and those that are accepted for old scripts.
 
 use crate::support::scripted_server::{TIME, play_all};
 use crate::support::wire::accept;
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, UNIX_EPOCH};
 
 #[test]
-fn cdup_and_lpwd_say_where_the_session_is() {
+fn cdup_and_lpwd_print_the_directories() {
     let (server, client) = (Server::start(), Client::new());
     server.make_dir("d");
     let run = client.at(server.addr(), "CD d; CDUP; PWD; LPWD").expect(0);
@@ -19,7 +19,7 @@ fn cdup_and_lpwd_say_where_the_session_is() {
 }
 
 #[test]
-fn the_mask_and_the_idle_time_of_the_server_are_printed_and_set() {
+fn umask_and_idle_print_and_set_values() {
     let (server, client) = (Server::start(), Client::new());
     client.write("a", "content");
     let run = client.at(server.addr(), "UMASK 077; UMASK; IDLE 60; IDLE; STORE a").expect(0);
@@ -49,7 +49,7 @@ fn settings_without_an_effect_are_accepted() {
 }
 
 #[test]
-fn without_patterns_a_name_is_a_name() {
+fn with_glob_off_wildcards_are_literal() {
     let (server, client) = (Server::start(), Client::new());
     server.write("*", "star");
     server.write("a", "other");
@@ -59,7 +59,7 @@ fn without_patterns_a_name_is_a_name() {
 }
 
 #[test]
-fn an_address_in_a_227_is_believed_if_that_is_asked_for() {
+fn trust_pasv_host_uses_the_address_in_a_227() {
     let client = Client::new();
     let elsewhere = TcpListener::bind(("127.0.0.2", 0)).unwrap();
     let [high, low] = elsewhere.local_addr().unwrap().port().to_be_bytes();

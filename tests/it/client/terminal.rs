@@ -1,4 +1,4 @@
-//! The client at a real terminal, which tmux plays: what is on the screen is what counts.
+//! The client at a real terminal, which tmux emulates. The tests check the screen.
 
 use crate::support::{Client, Server, eventually};
 use std::cell::RefCell;
@@ -7,16 +7,16 @@ use std::net::TcpListener;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// A terminal with a shell in it, and a client in that. Dropped, all of it ends.
+/// A terminal with a shell and a client in it, which end when it is dropped.
 struct Terminal {
-    /// Where tmux keeps its socket, so that it is nobody else's.
+    /// The private directory of the tmux socket.
     socket: TempDir,
     client: Client,
     seen: RefCell<String>,
 }
 
 impl Terminal {
-    /// A shell.
+    /// Opens a terminal with a shell.
     fn open(client: Client) -> Terminal {
         let (socket, seen) = (TempDir::new().unwrap(), RefCell::default());
         let terminal = Terminal { socket, client, seen };
@@ -32,7 +32,7 @@ impl Terminal {
         terminal
     }
 
-    /// A client that is connected.
+    /// Opens a terminal with a connected client.
     fn connected(server: &Server) -> Terminal {
         let terminal = Terminal::open(Client::new());
         terminal.start(server);
@@ -59,7 +59,7 @@ impl Terminal {
         self
     }
 
-    /// Presses keys, as tmux calls them.
+    /// Presses keys, by their tmux names.
     fn keys(&self, keys: &[&str]) -> &Terminal {
         self.tmux(&[&["send-keys"], keys].concat());
         self
@@ -76,7 +76,7 @@ impl Terminal {
         text
     }
 
-    /// Waits until the last line on the screen is this one.
+    /// Waits until this is the last line on the screen.
     fn wait_for_end(&self, line: &str) -> &Terminal {
         eventually(line, || self.screen().trim_end().lines().last() == Some(line));
         self
@@ -87,7 +87,7 @@ impl Terminal {
         self
     }
 
-    /// The end of what is typed now: the prompt stands before it.
+    /// Waits until the last line is the prompt with this text.
     fn wait_for_typed(&self, typed: &str) -> &Terminal {
         self.wait_for_end(&format!("ftp 127.0.0.1:/> {typed}"))
     }
@@ -106,7 +106,7 @@ fn program_dir() -> &'static std::path::Path {
     std::path::Path::new(env!("CARGO_BIN_EXE_ftp_client")).parent().unwrap()
 }
 
-/// The client that was started with the port of this server.
+/// Returns the process ID of the client of this server.
 fn pid_of_client(server: &Server) -> String {
     let port = server.addr().port().to_string();
     let processes = fs::read_dir("/proc").unwrap().flatten();
@@ -145,7 +145,7 @@ fn a_line_is_edited() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn lines_come_back_and_no_password_does() {
+fn the_history_has_lines_without_passwords() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);
     terminal.line("pwd").line("user ftp hunter2").wait_for("logged in as ftp");
@@ -160,7 +160,7 @@ fn lines_come_back_and_no_password_does() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn tab_completes_commands_remote_names_and_local_ones() {
+fn tab_completes_commands_and_remote_and_local_names() {
     let server = Server::start();
     server.make_dir("pub");
     ["a file.txt", "a file.zip", "日本語", "pub/inside"]
@@ -182,7 +182,7 @@ fn tab_completes_commands_remote_names_and_local_ones() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn a_long_line_with_wide_characters_follows_the_window() {
+fn a_long_line_with_wide_characters_is_redrawn_after_a_resize() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);
     let names = "日本語".repeat(10);
@@ -196,7 +196,7 @@ fn a_long_line_with_wide_characters_follows_the_window() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn what_is_pasted_is_text() {
+fn pasted_text_is_inserted_unchanged() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);
     terminal.tmux(&["set-buffer", "pwd\nquit\n"]);
@@ -218,7 +218,7 @@ fn a_password_is_not_shown() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn many_files_are_asked_for_one_by_one() {
+fn mdelete_asks_before_each_file() {
     let server = Server::start();
     ["a1", "a2", "a3", "a4", "a5"].iter().for_each(|name| server.write(name, ""));
     let terminal = Terminal::connected(&server);
@@ -233,7 +233,7 @@ fn many_files_are_asked_for_one_by_one() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn mget_asks_for_each_file_until_it_is_told_not_to() {
+fn mget_asks_before_each_file_until_the_answer_is_all() {
     let server = Server::start();
     ["a1", "a2", "a3", "a4"].iter().for_each(|name| server.write(name, name));
     let terminal = Terminal::connected(&server);
@@ -254,7 +254,7 @@ fn mget_asks_for_each_file_until_it_is_told_not_to() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn ctrl_c_stops_a_transfer_and_the_session_goes_on() {
+fn ctrl_c_stops_a_transfer_and_the_session_continues() {
     let server = Server::start();
     server.write_sparse("large", 1 << 40);
     let terminal = Terminal::connected(&server);
@@ -265,7 +265,7 @@ fn ctrl_c_stops_a_transfer_and_the_session_goes_on() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn ctrl_c_gives_up_a_server_that_does_not_answer_and_not_the_program() {
+fn ctrl_c_closes_the_connection_to_a_silent_server() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);
     server.signal("STOP");
@@ -278,7 +278,7 @@ fn ctrl_c_gives_up_a_server_that_does_not_answer_and_not_the_program() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn ctrl_c_gives_up_a_connection_that_is_being_made_and_leaves_the_old_one() {
+fn ctrl_c_cancels_connecting_and_keeps_the_old_connection() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -291,7 +291,7 @@ fn ctrl_c_gives_up_a_connection_that_is_being_made_and_leaves_the_old_one() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn tab_completes_names_in_every_kind_of_quotes() {
+fn tab_completes_quoted_names() {
     let server = Server::start();
     server.write("grüße 漢字", "");
     server.write("it's \"q\"", "");
@@ -308,7 +308,7 @@ fn tab_completes_names_in_every_kind_of_quotes() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn a_progress_line_follows_a_window_that_shrinks() {
+fn a_progress_line_fits_a_shrinking_window() {
     let server = Server::start();
     server.write("big", vec![0; 10_000_000]);
     let terminal = Terminal::open(Client::new());
@@ -326,7 +326,7 @@ fn a_progress_line_follows_a_window_that_shrinks() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn ctrl_c_ends_a_program_that_was_started_here_and_not_the_client() {
+fn ctrl_c_ends_a_local_program_and_not_the_client() {
     let terminal = Terminal::open(Client::new());
     terminal.line("clear; ftp_client").wait_for_end("ftp>");
     terminal.line("!echo begun; exec sleep 1000").wait_for("\nbegun\n").keys(&["C-c"]);
@@ -335,7 +335,7 @@ fn ctrl_c_ends_a_program_that_was_started_here_and_not_the_client() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn the_terminal_is_as_before_when_it_is_somebody_else_s() {
+fn the_terminal_settings_are_restored_for_other_programs() {
     let server = Server::start();
     let terminal = Terminal::connected(&server);
     let is_usual = |terminal: &Terminal| {
@@ -366,7 +366,7 @@ fn a_dumb_terminal_gets_plain_lines() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn names_in_listings_have_colours() {
+fn names_in_listings_are_colored() {
     let server = Server::start();
     server.make_dir("dir");
     let terminal = Terminal::connected(&server);
@@ -419,7 +419,7 @@ fn semicolons_separate_commands_at_the_prompt() {
 
 #[test]
 #[ignore = "needs tmux"]
-fn a_session_that_the_server_ended_is_taken_up_at_the_prompt() {
+fn an_idle_session_is_restored_at_the_prompt() {
     let server = Server::with(&["--idle-timeout", "1s"]);
     server.make_dir("pub");
     let terminal = Terminal::connected(&server);

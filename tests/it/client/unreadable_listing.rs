@@ -1,21 +1,21 @@
-//! Listings that the client cannot read whole: no command concludes anything from what is missing.
+//! Listings with lines that the client cannot parse: no command may rely on missing entries.
 //!
-//! Each server keeps to the protocol but for its listings. The client stands in a directory `here`
-//! that is a copy of what the server had once.
+//! Each server is correct except for its listings. The client runs in a directory `here`
+//! that is a copy of an earlier state of the server.
 
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
 use crate::support::{Client, Run, at_once};
 use std::io::Write;
 
-/// What a server lists.
+/// The listings of a server.
 #[derive(Clone, Copy)]
 struct Listings {
-    /// Whether it has MLSD, or LIST alone.
+    /// The server has MLSD; otherwise only LIST.
     machine: bool,
     root: &'static str,
     /// The directory `d`.
     below: &'static str,
-    /// What it says at the end of the listing of the root and of `d`; empty: it leaves.
+    /// The final replies of the listings of the root and of `d`; empty: the server closes the connection.
     ends: [&'static str; 2],
 }
 
@@ -67,8 +67,8 @@ fn send(server: &mut ScriptedServer, text: &str, end: &str) {
     if end.is_empty() { server.close() } else { server.say(end) }
 }
 
-/// Runs commands in a copy of a file `a` and of `d/b`, beside which lie files that the server has no
-/// more, `old` and `d/old`. Returns also what the server was asked to delete.
+/// Runs commands in a local copy with the files `a` and `d/b`, and with `old` and `d/old`, which the server
+/// no longer has. Returns also the paths that the server was asked to delete.
 fn run(listings: Listings, commands: &str) -> (Client, Run, Vec<String>) {
     let client = Client::new();
     for dir in ["here", "here/d"] {
@@ -88,7 +88,7 @@ fn is_there(client: &Client, file: &str) -> bool {
     client.path("here").join(file).exists()
 }
 
-/// Lines of MLSD that are no entries, and the part of each that is shown.
+/// Invalid lines of MLSD, and the part of each that is shown.
 const UNREADABLE_FACTS: &[(&str, &str)] = &[
     ("modify=20250102030405; old\r\n", "modify=20250102030405; old"),
     ("type=file;size=3; /pub/old\r\n", "/pub/old"),
@@ -108,7 +108,7 @@ fn leaked(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }
 
-/// Checks that nothing is gone, that the line is shown and that the status says so.
+/// Checks that nothing was deleted, that the line is shown, and that the status is 1.
 fn assert_nothing_is_deleted(listings: Listings, shown: &str) {
     let (client, run, _) = run(listings, "MIRROR --delete . .");
     for file in ["a", "old", "d/b", "d/old"] {
@@ -164,7 +164,7 @@ fn a_directory_with_an_unreadable_line_keeps_what_is_below_it() {
 }
 
 #[test]
-fn what_was_read_beside_an_unreadable_line_is_fetched() {
+fn entries_beside_an_unreadable_line_are_fetched() {
     let listings = Listings::mlsd("type=file;size=3; new\r\njunk\r\n", "type=file;size=3; b\r\n");
     let (client, run, _) = run(listings, "MIRROR --delete . .");
     run.expect(1).expect_error("junk");
@@ -172,7 +172,7 @@ fn what_was_read_beside_an_unreadable_line_is_fetched() {
 }
 
 #[test]
-fn a_file_in_the_way_is_not_removed_where_a_line_is_unreadable() {
+fn a_conflicting_file_is_not_removed_if_a_line_is_unreadable() {
     let listings = Listings::mlsd("type=dir; a\r\ntype=file;size=3; d\r\njunk\r\n", "");
     let (client, run, _) = run(listings, "MIRROR --delete . .");
     run.expect(1);
@@ -180,7 +180,7 @@ fn a_file_in_the_way_is_not_removed_where_a_line_is_unreadable() {
 }
 
 #[test]
-fn a_listing_that_did_not_end_well_deletes_nothing() {
+fn an_interrupted_listing_deletes_nothing() {
     for end in ["426 broken off", "451 disk", "550 no", ""] {
         for machine in [true, false] {
             for root in ["", if machine { A_AND_D } else { LIST_A_AND_D }] {
@@ -196,7 +196,7 @@ fn a_listing_that_did_not_end_well_deletes_nothing() {
 }
 
 #[test]
-fn an_empty_listing_that_ended_well_deletes_all() {
+fn a_confirmed_empty_listing_deletes_everything() {
     for (machine, root) in [
         (true, ""),
         (true, "type=cdir; .\r\ntype=pdir; ..\r\n"),
@@ -212,7 +212,7 @@ fn an_empty_listing_that_ended_well_deletes_all() {
 }
 
 #[test]
-fn nothing_is_deleted_on_a_server_whose_listing_is_not_read_whole() {
+fn nothing_is_deleted_on_a_server_with_an_unreadable_line() {
     let files = "type=file;size=3; a\r\ntype=file;size=3; old\r\ntype=file;size=3; extra\r\n";
     let below = "type=file;size=3; b\r\ntype=file;size=3; old\r\n";
     let (_, run_whole, deleted) = run(
@@ -230,7 +230,7 @@ fn nothing_is_deleted_on_a_server_whose_listing_is_not_read_whole() {
 }
 
 #[test]
-fn commands_that_list_say_what_they_could_not_read() {
+fn listing_commands_report_unreadable_lines() {
     let listings =
         Listings::mlsd("type=file;size=3; x.c\r\njunk\r\ntype=dir; d\r\n", "rubbish\r\n");
     for (command, shown, printed) in [
@@ -248,7 +248,7 @@ fn commands_that_list_say_what_they_could_not_read() {
 }
 
 #[test]
-fn json_listings_say_what_they_could_not_read() {
+fn json_listings_report_unreadable_lines() {
     for listings in [
         Listings::mlsd("type=file;size=3; x\r\njunk\r\n", ""),
         Listings::list("-rw-r--r-- 1 a b 3 Jan  2  2025 x\r\njunk\r\n", ""),
@@ -260,7 +260,7 @@ fn json_listings_say_what_they_could_not_read() {
     }
 }
 
-/// Serves one file `a` by LIST and refuses MLSD so; returns the number of times that MLSD came.
+/// Serves one file `a` by LIST and refuses MLSD with this reply; returns the number of MLSD commands.
 fn refuse_mlsd(server: &mut ScriptedServer, refusal: &str, listing: &str) -> usize {
     let mut asked = 0;
     server.serve(|server, verb, _| {
@@ -279,7 +279,7 @@ fn refuse_mlsd(server: &mut ScriptedServer, refusal: &str, listing: &str) -> usi
 }
 
 #[test]
-fn mlsd_that_is_refused_with_any_code_is_list_from_then_on() {
+fn after_any_refusal_of_mlsd_the_client_uses_list() {
     for code in [402, 450, 500, 501, 503, 530, 550] {
         let (client, mut asked) = (Client::new(), 0);
         let script: Script<'_> = Box::new(|server| {
@@ -293,7 +293,7 @@ fn mlsd_that_is_refused_with_any_code_is_list_from_then_on() {
 }
 
 #[test]
-fn mlsd_that_is_refused_for_want_of_rights_is_no_empty_directory() {
+fn mlsd_without_permission_is_not_an_empty_directory() {
     let client = Client::new();
     let script: Script<'_> =
         Box::new(|server| assert_eq!(refuse_mlsd(server, "550 .: Permission denied", ""), 1));
@@ -301,7 +301,7 @@ fn mlsd_that_is_refused_for_want_of_rights_is_no_empty_directory() {
     run.expect(1).expect_error("550 .: Permission denied");
 }
 
-/// Mirrors a root with a directory `d` whose listing is refused so, and returns what is left in it here.
+/// Mirrors a root with a directory `d` whose listing is refused with this reply; returns its local content.
 fn mirror_refused(list: &'static str, cwd: &'static str) -> (Run, Vec<String>) {
     let client = Client::new();
     for dir in ["here", "here/d"] {
@@ -375,19 +375,19 @@ fn a_226_without_a_150_ends_the_listing_at_once() {
 
 /// After a 150 the listing may have gone elsewhere, as behind a firewall that answers for the client.
 #[test]
-fn in_active_mode_a_listing_that_never_comes_is_not_whole() {
+fn in_active_mode_a_listing_that_never_arrives_is_an_error() {
     let commands = ["LIST", "NLIST", "FIND", "MIRROR --delete / ."];
     at_once(commands, |command| {
         let client = Client::with_file("precious", "old");
         let script = |server: &mut ScriptedServer| find_nothing(server, "150 here\r\n226 done");
         let options = ["-a", "--retries", "0", "--timeout", "60"];
         let run = play_all(&client, &options, command, vec![Box::new(script)]).expect(1);
-        run.expect_error("no data connection from the server");
+        run.expect_error("cannot accept a data connection from the server");
         assert_eq!(client.read("precious"), b"old", "{command}");
     });
 }
 
-/// A server that has nothing to list, and says so in these words.
+/// Serves an empty directory, with this reply to LIST.
 fn find_nothing(server: &mut ScriptedServer, list: &str) {
     server.serve(|server, verb, _| {
         match verb {

@@ -198,7 +198,7 @@ fn a_link_is_replaced_and_the_permissions_of_a_file_are_kept() {
 #[test]
 fn a_signal_keeps_a_large_partial_file_and_names_the_command_that_continues_it() {
     for (count, text) in
-        [(LARGE, Some("a: 97.7 KiB of 1.0 MiB kept; REGET a continues")), (9, None)]
+        [(LARGE, Some("a: 97.7 KiB of 1.0 MiB kept; use REGET a to continue")), (9, None)]
     {
         let scene = Scene::new();
         let mut partial = scene.open(version(1));
@@ -225,7 +225,7 @@ fn the_target_is_copied_only_once_it_is_known_to_be_the_beginning_of_the_file() 
     assert_eq!((partial.length().unwrap(), partial.received().unwrap()), (5, 0));
     assert_eq!(partial.tail(3).unwrap(), b"gin");
     partial.write_all(b"ning").unwrap();
-    assert_eq!(partial.tail(9).unwrap(), b"name_prefix");
+    assert_eq!(partial.tail(9).unwrap(), b"beginning");
     assert!(!partial.continue_target().unwrap());
     partial.restart().unwrap();
     assert!(partial.continue_target().unwrap());

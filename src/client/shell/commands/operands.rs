@@ -38,7 +38,7 @@ pub(in crate::client::shell) enum Kind {
     Command,
 }
 
-/// Whether an operand may appear in messages and in the history.
+/// The use of an operand in messages and in the history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Secrecy {
     /// It may appear in both.

@@ -1,4 +1,4 @@
-//! Mirrors that are interrupted, by the server, by Ctrl-C and by death, and are run again.
+//! Mirrors that are interrupted by the server, Ctrl-C or SIGKILL, and run again.
 
 use crate::support::{Client, Server, eventually, noise, signal};
 use std::fs;
@@ -21,14 +21,14 @@ fn fill(dir: &Path) {
     }
 }
 
-/// Every file below.
+/// Returns all files below a directory.
 fn all(dir: &Path) -> Vec<PathBuf> {
     let subs = (0..3).map(|sub| dir.join(format!("sub {sub}")));
     let entries = subs.filter_map(|sub| fs::read_dir(sub).ok()).flatten().flatten();
     entries.map(|entry| entry.path()).collect()
 }
 
-/// Those that have their own names.
+/// Returns all files except partial ones.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut paths = all(dir);
     paths.retain(|path| !path.file_name().unwrap().to_string_lossy().starts_with('.'));
@@ -53,7 +53,7 @@ fn begin(client: &Client, server: &Server, command: &str, target: &Path) -> Chil
     child
 }
 
-/// Waits until the server knows that everybody has gone.
+/// Waits until the server has no sessions.
 fn wait_for_end(server: &Server) {
     let count = |word| server.log().lines().filter(|line| line.contains(word)).count();
     eventually("all sessions to end", || {
@@ -61,7 +61,7 @@ fn wait_for_end(server: &Server) {
     });
 }
 
-/// Runs it again: only the rest is done, and then all is there.
+/// Runs the mirror again, and checks that only the rest is transferred and all files are complete.
 #[track_caller]
 fn do_the_rest(client: &Client, server: &Server, command: &str, target: &Path) {
     let there = files(target).len();
@@ -78,7 +78,7 @@ fn do_the_rest(client: &Client, server: &Server, command: &str, target: &Path) {
 }
 
 #[test]
-fn a_mirror_down_that_is_stopped_does_the_rest() {
+fn an_interrupted_mirror_fetches_the_rest() {
     for (name, status) in [("INT", Some(130)), ("TERM", Some(143)), ("KILL", None)] {
         let (server, client) = (Server::start(), Client::new());
         fill(&server.path("d"));
@@ -92,7 +92,7 @@ fn a_mirror_down_that_is_stopped_does_the_rest() {
 }
 
 #[test]
-fn a_mirror_up_that_is_stopped_does_the_rest() {
+fn an_interrupted_reverse_mirror_sends_the_rest() {
     for name in ["INT", "TERM", "KILL"] {
         let (server, client) = (Server::start(), Client::new());
         fill(&client.path("d"));
@@ -106,7 +106,7 @@ fn a_mirror_up_that_is_stopped_does_the_rest() {
 }
 
 #[test]
-fn a_mirror_whose_server_dies_does_the_rest_at_its_successor() {
+fn a_mirror_continues_after_a_restart_of_the_server() {
     let (server, client) = (Server::start(), Client::new());
     fill(&server.path("d"));
     let target = client.path("d");

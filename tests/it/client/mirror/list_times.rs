@@ -1,5 +1,5 @@
-//! Listings by LIST, whose times are those of the server's clock: a mirror compares them in UTC, and
-//! asks MDTM no more often than it has to.
+//! Times of LIST in the server's time zone: a mirror compares them in UTC, and
+//! sends MDTM no more often than necessary.
 
 use crate::support::Client;
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
@@ -7,21 +7,21 @@ use std::fs::File;
 use std::io::Read;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A file of a server: its name, its line in a listing up to the name, and what MDTM tells.
+/// A remote file: its name, its line in a listing up to the name, and its reply to MDTM.
 type Stored = (&'static str, &'static str, &'static str);
 
-/// A server whose LIST shows the time of its own clock.
+/// A server whose LIST shows times of its time zone.
 struct ListingServer {
     files: Vec<Stored>,
     has_mdtm: bool,
-    /// What every file holds.
+    /// The content of every file.
     content: &'static str,
     asked: usize,
     fetched: Vec<String>,
     sent: usize,
 }
 
-/// In Berlin, with summer time until the 26th of October and an old file of which the day is listed.
+/// Files in Berlin, with daylight saving time until October 26, and an old file of which only the day is listed.
 const BERLIN: &[Stored] = &[
     ("july", "2025-07-01 12:00", "20250701100059"),
     ("july.2", "2025-07-20 00:30", "20250719223012"),
@@ -90,7 +90,7 @@ impl ListingServer {
         self.files.iter().map(line).collect()
     }
 
-    /// Runs a mirror, and returns the names that were fetched, in order.
+    /// Runs a mirror, and returns the fetched names in order.
     fn mirror(&mut self, client: &Client, commands: &str) -> Vec<String> {
         (self.fetched, self.asked, self.sent) = (Vec::new(), 0, 0);
         let script: Script<'_> = Box::new(|scripted| self.serve(scripted));
@@ -109,7 +109,7 @@ impl ListingServer {
 const NOTHING: [&str; 0] = [];
 
 #[test]
-fn a_second_mirror_fetches_nothing_whatever_the_zone_of_the_server() {
+fn a_second_mirror_fetches_nothing_in_any_time_zone() {
     for zone in ZONES {
         let (mut server, client) = (ListingServer::new(zone), Client::new());
         assert_eq!(server.mirror(&client, "MIRROR . here").len(), zone.len());
@@ -126,7 +126,7 @@ fn a_second_mirror_fetches_nothing_whatever_the_zone_of_the_server() {
 }
 
 #[test]
-fn one_question_a_month_is_enough_for_many_files_in_it() {
+fn two_mdtm_per_month_are_enough() {
     let names: Vec<String> = (0..100).map(|number| format!("f{number}")).collect();
     let leak = |name: &String| -> &'static str { Box::leak(name.clone().into_boxed_str()) };
     let files: Vec<Stored> =
@@ -138,7 +138,7 @@ fn one_question_a_month_is_enough_for_many_files_in_it() {
 }
 
 #[test]
-fn what_changed_by_the_distance_of_the_zone_is_fetched() {
+fn a_file_changed_by_the_offset_of_the_time_zone_is_fetched() {
     for options in ["", "--only-newer"] {
         let (mut server, client) = (ListingServer::new(BERLIN), Client::new());
         server.mirror(&client, "MIRROR . here");
@@ -154,7 +154,7 @@ fn what_changed_by_the_distance_of_the_zone_is_fetched() {
 }
 
 #[test]
-fn only_newer_misses_no_file_that_is_newer_by_seconds() {
+fn only_newer_fetches_a_file_that_is_seconds_newer() {
     // Each a little newer, and of another size, in the same minute or on the same day.
     let (mut server, client) = (ListingServer::new(NEW_YORK), Client::new());
     server.mirror(&client, "MIRROR . here");
@@ -166,7 +166,7 @@ fn only_newer_misses_no_file_that_is_newer_by_seconds() {
 }
 
 #[test]
-fn a_mirror_up_compares_in_utc_too() {
+fn a_reverse_mirror_compares_in_utc_too() {
     for zone in ZONES {
         let (mut server, client) = (ListingServer::new(zone), Client::new());
         server.mirror(&client, "MIRROR . here");

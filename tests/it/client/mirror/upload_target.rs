@@ -1,12 +1,12 @@
-//! The target of `MIRROR -R`: made with the directories above it, and given up in one line where it
-//! takes nothing. What the last line of a mirror says.
+//! The target of `MIRROR -R`: it is made with its parent directories, and if it refuses everything, that is
+//! reported in one line. The summary line of a mirror.
 
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
 use crate::support::{Client, Run, Server};
 use std::fs;
 use std::io::Read;
 
-/// A client with files in `d` and in two directories below it.
+/// Returns a client with files in `d` and in two directories below it.
 fn client() -> Client {
     let client = Client::new();
     for dir in ["d", "d/one", "d/two"] {
@@ -18,13 +18,13 @@ fn client() -> Client {
     client
 }
 
-/// The lines of a run that say what went wrong.
+/// Returns the error lines of a run.
 fn failures(run: &Run) -> Vec<&str> {
     run.stderr.lines().filter(|line| line.contains("error:")).collect()
 }
 
 #[test]
-fn the_directories_above_the_target_are_made() {
+fn parent_directories_of_the_target_are_made() {
     for target in ["up", "deep/er/up", "/deep/er/up", "deep/er/up/"] {
         let (server, client) = (Server::start(), client());
         client.at(server.addr(), format!("MIRROR -R d {target}")).expect(0);
@@ -38,7 +38,7 @@ fn the_directories_above_the_target_are_made() {
 }
 
 #[test]
-fn a_target_that_cannot_be_made_is_one_line() {
+fn a_target_that_cannot_be_made_is_one_error() {
     let server = Server::with(&["--anonymous", "read"]);
     for (target, said) in [
         ("up", "cannot make the directory up on the server"),
@@ -57,7 +57,7 @@ fn a_target_that_cannot_be_made_is_one_line() {
 }
 
 #[test]
-fn a_target_that_takes_nothing_is_one_line() {
+fn a_target_that_refuses_everything_is_one_error() {
     let server = Server::with(&["--anonymous", "read"]);
     server.make_dir("up/one");
     server.make_dir("up/two");
@@ -73,7 +73,7 @@ fn a_target_that_takes_nothing_is_one_line() {
     }
 }
 
-/// Stores what is not below `closed` and does not end in it, and makes any other directory.
+/// Accepts files and directories, except those below `closed` or with this name.
 fn store(server: &mut ScriptedServer, closed: &str) -> Vec<String> {
     let mut heard = Vec::new();
     server.serve(|server, verb, operand| {
@@ -109,7 +109,7 @@ fn play(closed: &str) -> (Run, Vec<String>) {
 }
 
 #[test]
-fn below_a_directory_that_cannot_be_made_nothing_is_tried() {
+fn nothing_is_sent_below_a_directory_that_cannot_be_made() {
     let (run, heard) = play("one");
     let run = run.expect(1);
     assert_eq!(failures(&run).len(), 2, "{run:#?}");
@@ -118,7 +118,7 @@ fn below_a_directory_that_cannot_be_made_nothing_is_tried() {
 }
 
 #[test]
-fn files_that_are_refused_among_others_are_told_of_each() {
+fn each_refused_file_among_others_is_reported() {
     let (run, _) = play("b");
     let run = run.expect(1);
     for name in ["up/b", "up/one/b", "up/two/b"] {
@@ -128,7 +128,7 @@ fn files_that_are_refused_among_others_are_told_of_each() {
 }
 
 #[test]
-fn the_last_line_says_what_was_done() {
+fn the_last_line_is_a_summary() {
     let (server, client) = (Server::start(), client());
     client
         .at(server.addr(), "MIRROR -R d up")

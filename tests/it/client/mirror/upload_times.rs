@@ -1,5 +1,5 @@
-//! The times of files that are sent to servers without MFMT: by which command they are set, and how
-//! often a server is asked what it does not have.
+//! Setting the times of uploads on servers without MFMT: by which command, and how
+//! often an unsupported command is tried.
 
 use crate::support::Client;
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
@@ -18,7 +18,7 @@ const NONE: &str = "502 none";
 /// The time at which the server stores a file.
 const NOW: &str = "20260102030405";
 
-/// What a server does with the commands that set times.
+/// The support of a server for commands that set times.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Takes {
     Mfmt,
@@ -30,7 +30,7 @@ enum Takes {
     Seconds,
     /// `SITE UTIME YYYYMMDDHHMM name`.
     Minutes,
-    /// SITE UTIME, which says yes and does something else.
+    /// SITE UTIME, which replies 200 but sets another time.
     Wrongly,
     Nothing,
 }
@@ -123,7 +123,7 @@ impl TimedServer {
     }
 }
 
-/// Three small files of one old time.
+/// Returns a client with three small files of the same old time.
 fn client() -> Client {
     let client = Client::new();
     for name in ["a", "b", "c"] {
@@ -134,14 +134,14 @@ fn client() -> Client {
     client
 }
 
-/// Runs commands at a server, over one connection.
+/// Runs commands over one connection.
 fn run(server: &mut TimedServer, client: &Client, commands: &str) {
     let script: Script<'_> = Box::new(|scripted| server.serve(scripted));
     play_all(client, &["-j", "1"], commands, vec![script]).expect(0);
 }
 
 #[test]
-fn a_file_that_is_sent_has_its_own_time_by_whatever_command_sets_it() {
+fn an_upload_gets_its_time_by_whichever_command_works() {
     let minutes = format!("{}00", &DIGITS[..12]);
     for (takes, time) in [
         (Takes::Mfmt, DIGITS),
@@ -166,7 +166,7 @@ fn a_file_that_is_sent_has_its_own_time_by_whatever_command_sets_it() {
 }
 
 #[test]
-fn a_command_that_does_not_work_is_tried_once_a_session() {
+fn a_command_that_does_not_work_is_tried_once_per_session() {
     for (takes, tries) in [
         (Takes::Mdtm, [("MFMT", 0), ("MDTM 2001", 3), ("SITE UTIME", 0)]),
         (Takes::ThreeTimes, [("MFMT", 0), ("MDTM 2001", 1), ("SITE UTIME", 3)]),
@@ -187,7 +187,7 @@ fn a_command_that_does_not_work_is_tried_once_a_session() {
 }
 
 #[test]
-fn a_second_mirror_sends_nothing_whatever_sets_the_times() {
+fn a_second_mirror_sends_nothing_whichever_command_sets_times() {
     for takes in [Takes::Mdtm, Takes::ThreeTimes, Takes::Minutes, Takes::Nothing] {
         let (mut server, client) = (TimedServer::new(takes, FEATURES), client());
         run(&mut server, &client, "MIRROR -R . .");
@@ -198,7 +198,7 @@ fn a_second_mirror_sends_nothing_whatever_sets_the_times() {
 }
 
 #[test]
-fn a_server_that_lists_mlst_is_sent_what_it_lists() {
+fn a_server_that_lists_mlst_gets_only_listed_commands() {
     for (features, tries) in [
         ("211-Features:\r\n MLST type*;\r\n211 End", 0),
         ("211-Features:\r\n MLST type*;\r\n SITE UTIME\r\n211 End", 3),

@@ -1,29 +1,29 @@
-//! The byte 255 in names, at servers that take it for the beginning of a Telnet command and at servers
-//! that do not. No command that changes something is sent in a way that might name another file.
+//! The byte 255 in names, on servers that take it as the beginning of a Telnet command and on servers
+//! that do not. No command that changes a file is sent in a form that might name another file.
 //!
-//! The scripts see a byte 255 as [`X`].
+//! In the scripts the byte 255 is [`X`].
 
 use crate::support::Client;
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
 
 const X: char = char::REPLACEMENT_CHARACTER;
 
-/// What a server makes of a byte 255 in a name.
+/// The interpretation of a byte 255 in a name.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Takes {
-    /// Each for itself, as vsftpd does.
+    /// Each byte is part of the name, as in vsftpd.
     Literally,
-    /// Two for one, and a lone one for itself.
+    /// Two bytes mean one, and a single byte is part of the name.
     Doubled,
-    /// Two for one, and a lone one for a command with the byte behind it.
+    /// Two bytes mean one, and a single byte begins a command with the next byte.
     AsCommand,
 }
 
 struct NameServer<'a> {
     takes: Takes,
-    /// What is there: files, and directories with a `/` at the end.
+    /// The existing files, and directories with a `/` at the end.
     there: Vec<String>,
-    /// What is listed, in bytes.
+    /// The listed names in bytes.
     listed: Vec<&'a [u8]>,
     heard: Vec<String>,
 }
@@ -111,7 +111,7 @@ impl<'a> NameServer<'a> {
 const ALL: [Takes; 3] = [Takes::Literally, Takes::Doubled, Takes::AsCommand];
 
 #[test]
-fn files_with_this_byte_are_fetched_and_deleted_from_every_server() {
+fn files_with_byte_255_are_fetched_and_deleted_on_every_server() {
     for takes in ALL {
         let mut server = NameServer::new(
             takes,
@@ -128,7 +128,7 @@ fn files_with_this_byte_are_fetched_and_deleted_from_every_server() {
 }
 
 #[test]
-fn directories_with_this_byte_are_mirrored_from_every_server() {
+fn directories_with_byte_255_are_mirrored_from_every_server() {
     for takes in ALL {
         let mut server = NameServer::new(takes, &["dXe/", "d/"], &[b"d\xffe/"]);
         let (_, status) = server.run("MIRROR . here");
@@ -139,7 +139,7 @@ fn directories_with_this_byte_are_mirrored_from_every_server() {
 }
 
 #[test]
-fn what_another_name_explains_is_no_proof_and_deletes_nothing() {
+fn a_reply_that_another_name_explains_is_no_proof() {
     // The file is gone, but what is left of its name without a Telnet command is there.
     for there in [&["a"][..], &["ab"], &["a/"], &["ac"]] {
         for takes in ALL {
@@ -153,7 +153,7 @@ fn what_another_name_explains_is_no_proof_and_deletes_nothing() {
 }
 
 #[test]
-fn the_way_is_asked_for_once_a_session() {
+fn byte_255_is_probed_once_per_session() {
     for (takes, questions) in [(Takes::Literally, 9), (Takes::Doubled, 1)] {
         let mut server = NameServer::new(takes, &["aXb", "cXd"], &[b"a\xffb", b"c\xffd"]);
         server.run("MDELETE *");
@@ -171,7 +171,7 @@ fn the_way_is_asked_for_once_a_session() {
 }
 
 #[test]
-fn names_without_this_byte_cost_no_question() {
+fn names_without_byte_255_are_not_probed() {
     let mut server = NameServer::new(Takes::Literally, &["a"], &[b"a"]);
     server.run("MDELETE *");
     assert_eq!(server.heard("STAT").len() + server.heard("MDTM").len(), 0, "{:#?}", server.heard);

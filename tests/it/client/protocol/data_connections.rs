@@ -1,4 +1,4 @@
-//! How data connections are agreed on: EPSV, and PASV where EPSV is of no use or turned off.
+//! Negotiation of data connections: EPSV, and PASV if EPSV is useless or turned off.
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, listener, play, play_all};
 use crate::support::wire::accept;
@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-/// A listener whose queue is full, so that it answers no connection, and what fills it.
+/// Returns a listener whose queue is full, so that connecting times out, and the connections that fill it.
 fn swallowing() -> (TcpListener, Vec<TcpStream>) {
     let listener = listener();
     let address = listener.local_addr().unwrap();
@@ -16,7 +16,7 @@ fn swallowing() -> (TcpListener, Vec<TcpStream>) {
     (listener, queue)
 }
 
-/// Answers RETR over the data connection of a PASV.
+/// Replies to PASV and RETR, and sends the file.
 fn retrieve_by_pasv(server: &mut ScriptedServer) {
     let listener = listener();
     let [high, low] = listener.local_addr().unwrap().port().to_be_bytes();
@@ -32,7 +32,7 @@ fn answer_size_and_time(server: &mut ScriptedServer) {
 }
 
 #[test]
-fn an_epsv_of_no_use_is_pasv_at_once_and_from_then_on() {
+fn after_a_useless_reply_to_epsv_the_client_uses_pasv() {
     let (_silent, queue) = swallowing();
     let swallowed = queue[0].peer_addr().unwrap().port();
     let replies = [
@@ -67,7 +67,7 @@ fn an_epsv_of_no_use_is_pasv_at_once_and_from_then_on() {
 }
 
 #[test]
-fn where_pasv_is_refused_too_the_message_is_about_epsv() {
+fn if_pasv_is_refused_too_the_error_is_that_of_epsv() {
     let client = Client::new();
     let script: Script<'_> = Box::new(|server| {
         server.welcome();

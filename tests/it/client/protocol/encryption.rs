@@ -1,4 +1,4 @@
-//! TLS of the control connection: how it begins, and what ends it before a password is sent.
+//! TLS of the control connection: how it starts, and which errors end it before a password is sent.
 
 mod commands;
 mod data;
@@ -25,7 +25,7 @@ fn play_tls(
 }
 
 #[test]
-fn tls_begins_before_anything_else_is_sent_and_protects_data() {
+fn tls_starts_before_any_other_command_and_protects_data() {
     for min in [TlsVersion::V1_2, TlsVersion::V1_3] {
         let Some(identity) = Identity::with(min) else { return };
         let client = Client::new();
@@ -52,7 +52,7 @@ fn tls_begins_before_anything_else_is_sent_and_protects_data() {
 }
 
 #[test]
-fn a_url_says_how_tls_begins() {
+fn the_scheme_of_a_url_selects_explicit_or_implicit_tls() {
     let Some(identity) = Identity::new() else { return };
     for scheme in ["ftpes", "FTPS"] {
         let client = Client::trusting(identity.file());
@@ -80,7 +80,7 @@ fn a_url_says_how_tls_begins() {
 }
 
 #[test]
-fn connect_takes_an_option_for_tls() {
+fn connect_has_an_option_for_tls() {
     let Some(identity) = Identity::new() else { return };
     let client = Client::trusting(identity.file());
     let listener = listener();
@@ -97,7 +97,7 @@ fn connect_takes_an_option_for_tls() {
 }
 
 #[test]
-fn a_server_that_does_not_begin_tls_hears_no_name() {
+fn a_server_that_refuses_tls_gets_no_user_name() {
     let replies = ["502 no", "500 what?", "534 policy", "230 you are in", "200 ok", "334 more"];
     at_once(replies, |reply| {
         let script = |server: &mut ScriptedServer| {
@@ -111,7 +111,7 @@ fn a_server_that_does_not_begin_tls_hears_no_name() {
 }
 
 #[test]
-fn what_comes_in_clear_behind_the_234_is_refused() {
+fn cleartext_after_the_234_is_refused() {
     let pieces: [&[u8]; 4] = [
         b"234 go on\r\n230 you are in\r\n",
         b"234 go on\r\n2",
@@ -131,7 +131,7 @@ fn what_comes_in_clear_behind_the_234_is_refused() {
 }
 
 #[test]
-fn clear_text_in_place_of_tls_is_called_so() {
+fn cleartext_instead_of_a_handshake_is_reported() {
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");
         server.answer("AUTH TLS", "234 go on");
@@ -145,7 +145,7 @@ fn clear_text_in_place_of_tls_is_called_so() {
 }
 
 #[test]
-fn clear_text_after_the_handshake_is_called_so() {
+fn cleartext_after_the_handshake_is_reported() {
     let Some(identity) = Identity::new() else { return };
     let script: Script<'_> = Box::new(|server| {
         server.welcome_to_tls(&identity, 1);
@@ -158,7 +158,7 @@ fn clear_text_after_the_handshake_is_called_so() {
 }
 
 #[test]
-fn a_server_that_hangs_in_the_handshake_is_given_up() {
+fn a_silent_handshake_times_out() {
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");
         server.answer("AUTH TLS", "234 go on");
@@ -169,7 +169,7 @@ fn a_server_that_hangs_in_the_handshake_is_given_up() {
 }
 
 #[test]
-fn a_server_that_requires_tls_gets_it_before_the_password() {
+fn tls_starts_before_the_password_if_the_server_requires_it() {
     let Some(identity) = Identity::new() else { return };
     for demand in ["530 Non-anonymous sessions must use encryption.", "331 TLS required"] {
         let script: Script<'_> = Box::new(|server| {
@@ -189,9 +189,9 @@ fn a_server_that_requires_tls_gets_it_before_the_password() {
     }
 }
 
-/// An option that had no effect without `--tls` let names and passwords go out in clear.
+/// Without this, an option of TLS without `--tls` would have no effect, and passwords would be sent in clear.
 #[test]
-fn an_option_that_says_how_tls_is_done_begins_tls() {
+fn options_of_tls_imply_tls() {
     let Some(identity) = Identity::new() else { return };
     let (file, pin) = (identity.file(), identity.pin.as_str());
     for (options, level) in [
@@ -221,7 +221,7 @@ fn an_option_that_says_how_tls_is_done_begins_tls() {
 }
 
 #[test]
-fn a_server_that_ends_a_clear_session_is_connected_to_with_tls() {
+fn after_a_server_closes_a_clear_session_the_client_reconnects_with_tls() {
     let Some(identity) = Identity::new() else { return };
     for demand in [
         "421 Sorry, cleartext sessions are not accepted on this server.",
@@ -242,10 +242,10 @@ fn a_server_that_ends_a_clear_session_is_connected_to_with_tls() {
     }
 }
 
-/// AUTH that the user sends by QUOTE begins TLS, too: what came after it went out in clear over a new
+/// AUTH that the user sends by QUOTE starts TLS, too. Before, later commands were sent in clear over a new
 /// connection.
 #[test]
-fn auth_that_is_typed_begins_tls() {
+fn auth_by_quote_starts_tls() {
     let Some(identity) = Identity::new() else { return };
     for typed in ["AUTH TLS", "auth ssl"] {
         let first: Script<'_> = Box::new(|server| {
@@ -271,7 +271,7 @@ fn auth_that_is_typed_begins_tls() {
 }
 
 #[test]
-fn after_auth_that_is_typed_nothing_is_sent_in_clear_if_tls_fails() {
+fn after_auth_by_quote_nothing_is_sent_in_clear_if_tls_fails() {
     let Some(identity) = Identity::new() else { return };
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");
@@ -285,7 +285,7 @@ fn after_auth_that_is_typed_nothing_is_sent_in_clear_if_tls_fails() {
 }
 
 #[test]
-fn connect_alone_begins_with_tls_where_the_server_required_it_before() {
+fn connect_without_operands_uses_tls_if_the_server_required_it_before() {
     let Some(identity) = Identity::new() else { return };
     let first: Script<'_> = Box::new(|server| {
         server.say("220 ready");
@@ -307,7 +307,7 @@ fn connect_alone_begins_with_tls_where_the_server_required_it_before() {
 }
 
 #[test]
-fn after_a_break_it_begins_with_tls_again_and_with_the_same_trust() {
+fn a_reconnected_session_uses_tls_and_the_same_trust() {
     let Some(identity) = Identity::new() else { return };
     let Some(other) = Identity::new() else { return };
     for second_identity in [&identity, &other] {
@@ -348,7 +348,7 @@ fn after_a_break_it_begins_with_tls_again_and_with_the_same_trust() {
 }
 
 #[test]
-fn without_the_library_or_the_authorities_it_does_not_connect() {
+fn without_the_library_or_the_authorities_the_client_does_not_connect() {
     let (server, missing) = (Server::start(), "/nonexistent/file");
     let port = server.addr().port();
     for option in ["--tls-library", "--tls-ca"] {
@@ -369,14 +369,14 @@ fn without_the_library_or_the_authorities_it_does_not_connect() {
 }
 
 #[test]
-fn a_plain_server_is_no_implicit_one() {
+fn implicit_tls_fails_at_a_server_without_tls() {
     let (server, client) = (Server::start(), Client::new());
     let url = format!("ftps://127.0.0.1:{}/", server.addr().port());
     client.run(&["-c", "PWD", &url]).expect(3).expect_error("the server continued without TLS");
 }
 
 #[test]
-fn the_goodbye_is_a_close_notify() {
+fn quit_ends_with_a_close_notify() {
     let Some(identity) = Identity::new() else { return };
     let script: Script<'_> = Box::new(|server| {
         server.welcome_to_tls(&identity, 1);
@@ -400,7 +400,7 @@ fn an_end_without_close_notify_is_a_lost_connection() {
 }
 
 #[test]
-fn where_nobody_asks_for_tls_none_is_used() {
+fn without_options_no_tls_is_used() {
     play(&Client::new(), "STATUS", |server| {
         server.welcome();
         server.answer("PWD", "257 \"/\"");
@@ -410,7 +410,7 @@ fn where_nobody_asks_for_tls_none_is_used() {
 }
 
 #[test]
-fn garbage_in_place_of_a_handshake_or_behind_it_ends_the_connection() {
+fn garbage_instead_of_a_handshake_or_after_it_ends_the_connection() {
     let Some(identity) = Identity::new() else { return };
     at_once(0..16, |seed| {
         let garbage = match seed % 4 {

@@ -1,4 +1,4 @@
-//! What the client asks of FEAT, and what it does not send to a server that lacks it.
+//! The use of FEAT, and the commands that are not sent to a server that lacks them.
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, play_all};
 use crate::support::{Client, Run, noise};
@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 
 const FEATURES: &str = "211-Features:\r\n UTF8\r\n SIZE\r\n211 End";
 
-/// Lists one file for every command that lists.
+/// Replies to every listing command with one file, and returns the received commands.
 fn serve(server: &mut ScriptedServer, features: &str) -> Vec<String> {
     let mut heard = Vec::new();
     server.with_features();
@@ -41,7 +41,7 @@ fn count(heard: &[String], verb: &str) -> usize {
 }
 
 #[test]
-fn what_feat_does_not_list_is_not_sent_and_feat_is_asked_once() {
+fn commands_that_feat_does_not_list_are_not_sent() {
     let lacking = heard(FEATURES, "FIND; STORE b; FIND");
     assert_eq!(count(&lacking, "FEAT"), 1, "{lacking:?}");
     for verb in ["MLSD", "MFMT", "HASH"] {
@@ -53,7 +53,7 @@ fn what_feat_does_not_list_is_not_sent_and_feat_is_asked_once() {
 }
 
 #[test]
-fn a_server_without_feat_may_have_what_it_lists() {
+fn without_feat_all_commands_are_tried() {
     for refusal in ["500 what?", "502 no", "530 no", "211 nothing"] {
         let heard = heard(refusal, "FIND; FIND");
         assert_eq!((count(&heard, "FEAT"), count(&heard, "MLSD")), (1, 2), "{heard:?}");
@@ -62,7 +62,7 @@ fn a_server_without_feat_may_have_what_it_lists() {
 }
 
 #[test]
-fn names_are_in_utf_8_on_every_connection_where_feat_lists_it() {
+fn opts_utf8_is_sent_on_every_connection_if_feat_lists_it() {
     const SIZE: usize = 200_000;
     const HALF: usize = 90_000;
     for reply in ["200 UTF8 is on", "501 always on"] {
@@ -92,8 +92,8 @@ fn names_are_in_utf_8_on_every_connection_where_feat_lists_it() {
     }
 }
 
-/// Fetches a name with a letter beyond ASCII from a server with these features that has it or not; returns
-/// also the names that the server heard.
+/// Fetches a name that is not ASCII from a server with these features, which replies with `reply`; returns
+/// also the names that the server received.
 fn fetch_beyond_ascii(features: &'static str, reply: &'static str) -> (Run, Vec<String>) {
     let (client, mut names) = (Client::new(), Vec::new());
     let script: Script<'_> = Box::new(|server| {
@@ -116,7 +116,7 @@ fn fetch_beyond_ascii(features: &'static str, reply: &'static str) -> (Run, Vec<
 }
 
 #[test]
-fn a_typed_name_is_sent_in_utf_8_and_explained_where_that_may_be_wrong() {
+fn a_refused_name_in_utf_8_is_explained_if_feat_does_not_list_utf8() {
     const EXPLAINED: &str = "the name was sent in UTF-8";
     const LATIN: &str = "211-Features:\r\n SIZE\r\n211 End";
     for (features, reply, status, is_explained) in [

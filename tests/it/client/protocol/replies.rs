@@ -1,4 +1,4 @@
-//! Greetings and replies that are not quite as RFC 959 has them.
+//! Greetings and replies that deviate from RFC 959.
 
 use crate::support::scripted_server::{Script, play, play_all};
 use crate::support::wire::accept;
@@ -6,7 +6,7 @@ use crate::support::{Client, at_once};
 use std::io::{Read, Write};
 
 #[test]
-fn a_greeting_may_have_anything_before_it_and_nothing_behind_its_code() {
+fn a_greeting_may_follow_other_text_and_may_be_empty() {
     let banner: String = (0..20_000).map(|line| format!("220-line {line}\r\n")).collect();
     let greetings = [
         "\r\n \r\nWelcome to all!\r\n220 ready".to_owned(),
@@ -28,7 +28,7 @@ fn a_greeting_may_have_anything_before_it_and_nothing_behind_its_code() {
 }
 
 #[test]
-fn text_alone_is_no_greeting() {
+fn text_without_a_code_is_not_a_greeting() {
     let client = Client::new();
     play(&client, "PWD", |server| {
         server.say("\r\n+OK mail here\r\nmore");
@@ -39,7 +39,7 @@ fn text_alone_is_no_greeting() {
 }
 
 #[test]
-fn the_path_of_a_257_may_stand_without_quotes() {
+fn the_path_of_a_257_may_be_unquoted() {
     for reply in ["257 /a b", "257 /a b is the current directory"] {
         let run = play(&Client::new(), "PWD", |server| {
             server.welcome();
@@ -51,7 +51,7 @@ fn the_path_of_a_257_may_stand_without_quotes() {
 }
 
 #[test]
-fn a_reply_that_ends_with_another_code_is_shown_when_time_is_up() {
+fn a_multiline_reply_with_another_final_code_is_shown_at_the_timeout() {
     play(&Client::new(), "PWD", |server| {
         server.welcome();
         server.answer("PWD", "257-\"/\"\r\n250 that is all");
@@ -62,7 +62,7 @@ fn a_reply_that_ends_with_another_code_is_shown_when_time_is_up() {
 }
 
 #[test]
-fn a_telnet_command_between_replies_is_no_reply() {
+fn a_telnet_command_between_replies_is_ignored() {
     // IAC NOP (RFC 854), by which a server keeps a connection alive.
     const NOP: &[u8] = b"\xff\xf1";
     let client = Client::with_file("up", "content");

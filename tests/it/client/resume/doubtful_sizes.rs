@@ -1,6 +1,6 @@
-//! Uploads whose final reply or whose size leaves doubts: what is sent again, and how often.
+//! Uploads with a missing final reply or a wrong size: which bytes are sent again, and how often.
 //!
-//! The server stores one file. What it has in the end and how many uploads it saw is looked at.
+//! The server stores one file. The tests check its final content and the number of uploads.
 
 use crate::support::scripted_server::{Script, ScriptedServer, play, play_all};
 use crate::support::{Client, Run, noise, together};
@@ -14,15 +14,15 @@ const HALF: usize = 140_000;
 /// A server that stores one file.
 struct Store {
     content: Vec<u8>,
-    /// Where the next transfer begins.
+    /// The offset of the next transfer.
     rest: usize,
     ignores_rest: bool,
-    /// What comes from an earlier session before the next RETR.
+    /// Bytes of an earlier session that arrive before the next RETR.
     arriving: Vec<u8>,
     uploads: usize,
-    /// Whether the first upload ends without a final reply.
+    /// The first upload ends without a final reply.
     is_silent: bool,
-    /// The size that is told, from the true one and the number of uploads.
+    /// Returns the reported size from the real one and the number of uploads.
     size: Box<dyn FnMut(usize, usize) -> usize + Send>,
 }
 
@@ -39,7 +39,7 @@ impl Store {
         }
     }
 
-    /// Tells these sizes after the first upload, and then the true one.
+    /// Reports these sizes after the first upload, and then the real one.
     fn telling(mut self, sizes: &'static [usize]) -> Store {
         let mut sizes = sizes.iter();
         self.size = Box::new(move |size, uploads| match uploads {
@@ -90,7 +90,7 @@ impl Store {
     }
 }
 
-/// Runs a command on a local file `a` with this content.
+/// Runs a command with a local file `a` of this content.
 fn send(command: &str, content: impl AsRef<[u8]>, store: &mut Store) -> Run {
     let client = Client::new();
     client.write("a", content);
@@ -103,20 +103,20 @@ fn send(command: &str, content: impl AsRef<[u8]>, store: &mut Store) -> Run {
 }
 
 together! { uploads_of_doubtful_size_are_settled:
-    a_server_that_ignores_rest_is_sent_the_whole_file_once
-    a_whole_file_that_has_the_wrong_size_too_is_a_failure
-    a_size_that_is_wrong_for_a_moment_is_asked_for_again
-    a_size_that_stays_too_small_is_a_failure_after_two_uploads
-    a_size_that_is_larger_is_a_warning
-    an_upload_without_a_final_reply_that_arrived_is_not_sent_again
-    an_upload_without_a_final_reply_over_a_file_of_its_size_is_sent_again
-    an_append_without_a_final_reply_is_judged_by_its_size
-    an_append_that_the_server_confirmed_is_never_repeated
-    an_append_whose_size_is_wrong_for_a_moment_is_done
-    reput_waits_for_a_file_that_still_grows
+    a_server_that_ignores_rest_gets_the_whole_file_once
+    a_whole_file_with_a_wrong_size_fails
+    a_wrong_size_is_requested_again
+    a_size_that_stays_too_small_fails_after_two_uploads
+    a_size_that_is_too_large_is_a_warning
+    a_complete_upload_without_a_final_reply_is_not_repeated
+    an_upload_without_a_final_reply_over_a_file_of_the_same_size_is_repeated
+    an_append_without_a_final_reply_is_checked_by_size
+    a_confirmed_append_is_never_repeated
+    an_append_with_a_wrong_size_for_a_moment_succeeds
+    reput_waits_until_a_growing_file_is_complete
 }
 
-fn a_server_that_ignores_rest_is_sent_the_whole_file_once() {
+fn a_server_that_ignores_rest_gets_the_whole_file_once() {
     let whole = noise(LARGE, 5);
     let mut store = Store { ignores_rest: true, ..Store::with(&whole[..HALF]) };
     send("REPUT a", &whole, &mut store).expect(0);
@@ -124,7 +124,7 @@ fn a_server_that_ignores_rest_is_sent_the_whole_file_once() {
     assert_eq!(store.uploads, 2, "the resume and the whole file");
 }
 
-fn a_whole_file_that_has_the_wrong_size_too_is_a_failure() {
+fn a_whole_file_with_a_wrong_size_fails() {
     let whole = noise(LARGE, 5);
     let mut store = Store { ignores_rest: true, ..Store::with(&whole[..HALF]) };
     store.size = Box::new(|size, uploads| if uploads < 2 { size } else { 1000 });
@@ -133,13 +133,13 @@ fn a_whole_file_that_has_the_wrong_size_too_is_a_failure() {
     assert_eq!(store.uploads, 2, "the resume and the whole file");
 }
 
-fn a_size_that_is_wrong_for_a_moment_is_asked_for_again() {
+fn a_wrong_size_is_requested_again() {
     let mut store = Store::with("").telling(&[0, 0]);
     send("STORE a", "content", &mut store).expect(0);
     assert_eq!((store.content.as_slice(), store.uploads), (&b"content"[..], 1));
 }
 
-fn a_size_that_stays_too_small_is_a_failure_after_two_uploads() {
+fn a_size_that_stays_too_small_fails_after_two_uploads() {
     let mut store = Store::with("");
     store.size = Box::new(|_, _| 3);
     let run = send("STORE a", "content", &mut store).expect(1);
@@ -147,7 +147,7 @@ fn a_size_that_stays_too_small_is_a_failure_after_two_uploads() {
     assert_eq!(store.uploads, 2);
 }
 
-fn a_size_that_is_larger_is_a_warning() {
+fn a_size_that_is_too_large_is_a_warning() {
     for command in ["STORE a", "MPUT a"] {
         let mut store = Store::with("");
         store.size = Box::new(|_, _| 512);
@@ -157,7 +157,7 @@ fn a_size_that_is_larger_is_a_warning() {
     }
 }
 
-fn an_upload_without_a_final_reply_that_arrived_is_not_sent_again() {
+fn a_complete_upload_without_a_final_reply_is_not_repeated() {
     for content in [b"content".to_vec(), noise(LARGE, 5)] {
         let mut store = Store { is_silent: true, ..Store::with("").telling(&[0, 5]) };
         send("STORE a", &content, &mut store).expect(0);
@@ -166,7 +166,7 @@ fn an_upload_without_a_final_reply_that_arrived_is_not_sent_again() {
     }
 }
 
-fn an_upload_without_a_final_reply_over_a_file_of_its_size_is_sent_again() {
+fn an_upload_without_a_final_reply_over_a_file_of_the_same_size_is_repeated() {
     let mut store = Store { is_silent: true, ..Store::with("") };
     let client = Client::new();
     client.write("a", "content");
@@ -182,14 +182,14 @@ fn an_upload_without_a_final_reply_over_a_file_of_its_size_is_sent_again() {
     assert_eq!((store.content.as_slice(), store.uploads), (&b"content"[..], 2));
 }
 
-fn an_append_without_a_final_reply_is_judged_by_its_size() {
+fn an_append_without_a_final_reply_is_checked_by_size() {
     // The server still stores it when it is asked for the first time.
     let mut store = Store { is_silent: true, ..Store::with("old").telling(&[3, 8]) };
     send("APPEND a", "0123456789", &mut store).expect(0);
     assert_eq!((store.content.as_slice(), store.uploads), (&b"old0123456789"[..], 1));
 }
 
-fn an_append_that_the_server_confirmed_is_never_repeated() {
+fn a_confirmed_append_is_never_repeated() {
     let mut store = Store::with("old");
     store.size = Box::new(|_, _| 3);
     let run = send("APPEND a", "0123456789", &mut store).expect(1);
@@ -197,13 +197,13 @@ fn an_append_that_the_server_confirmed_is_never_repeated() {
     assert_eq!((store.content.as_slice(), store.uploads), (&b"old0123456789"[..], 1));
 }
 
-fn an_append_whose_size_is_wrong_for_a_moment_is_done() {
+fn an_append_with_a_wrong_size_for_a_moment_succeeds() {
     let mut store = Store::with("old").telling(&[3, 0]);
     send("APPEND a", "0123456789", &mut store).expect(0);
     assert_eq!((store.content.as_slice(), store.uploads), (&b"old0123456789"[..], 1));
 }
 
-fn reput_waits_for_a_file_that_still_grows() {
+fn reput_waits_until_a_growing_file_is_complete() {
     let whole = noise(LARGE, 5);
     let mut store = Store::with(&whole[..HALF]);
     store.arriving = whole[HALF..HALF + 1000].to_vec();

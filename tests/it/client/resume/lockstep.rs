@@ -1,6 +1,6 @@
-//! A server that sends a piece of a file only when the client has the one before on its disk.
+//! A server that sends each piece of a file only when the client has written the previous one to its disk.
 //!
-//! So nothing is on its way when the client is stopped, and what was sent twice can be counted.
+//! So no data is in flight when the client is stopped, and bytes that were sent twice can be counted.
 
 use crate::support::scripted_server::{ScriptedServer, TIME, listener};
 use crate::support::{Client, PATIENCE};
@@ -14,21 +14,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The bytes that are sent before the client must have them.
+/// The number of bytes that are sent before the client must have written them.
 pub const PIECE: usize = 16 * 1024;
 
-/// The files of a server, and how many of their bytes it sends.
+/// The files of a server, and the limit of the bytes that it sends.
 pub struct Lockstep {
     files: Mutex<Vec<(&'static str, Vec<u8>)>>,
-    /// The answer to MDTM for all files, whose time MLSD tells too.
+    /// The time of all files, for MDTM and MLSD.
     time: Mutex<&'static str>,
-    /// The directory that the client puts them into.
+    /// The local directory of the downloads.
     dir: PathBuf,
-    /// True if it refuses SIZE and MDTM.
+    /// The server refuses SIZE and MDTM.
     is_terse: AtomicBool,
-    /// The number of bytes that the client has on its disk when no more are sent.
+    /// The number of bytes on the client's disk at which the server stops sending.
     limit: AtomicUsize,
-    /// True if it closes all connections then.
+    /// The server then closes all connections.
     cuts: AtomicBool,
     sent: AtomicUsize,
     arrived: AtomicUsize,
@@ -39,7 +39,7 @@ pub struct Lockstep {
 }
 
 impl Lockstep {
-    /// Runs a test beside a server of these files, which the client is to put into `dir`.
+    /// Runs a test with a server of these files, which the client downloads into `dir`.
     pub fn run(dir: PathBuf, files: &[(&'static str, Vec<u8>)], test: impl FnOnce(&Lockstep)) {
         let server = Lockstep {
             files: Mutex::new(files.to_vec()),
@@ -73,24 +73,24 @@ impl Lockstep {
         self.listener.local_addr().unwrap()
     }
 
-    /// From here on the client gets so many bytes and no more, and is cut off then if the server `cuts`.
+    /// Stops sending after `limit` more bytes, and then closes all connections if `cuts` is true.
     pub fn stop_after(&self, limit: usize, cuts: bool) {
         self.cuts.store(cuts, Ordering::SeqCst);
         self.limit.store(self.arrived() + limit, Ordering::SeqCst);
     }
 
-    /// From here on the client is told neither sizes nor times.
+    /// Refuses SIZE and MDTM from now on.
     pub fn tell_nothing(&self) {
         self.is_terse.store(true, Ordering::SeqCst);
     }
 
-    /// From here on the client gets all.
+    /// Sends without a limit from now on.
     pub fn go_on(&self) {
         self.cuts.store(false, Ordering::SeqCst);
         self.limit.store(usize::MAX, Ordering::SeqCst);
     }
 
-    /// Replaces a file by another one of this time.
+    /// Replaces a file with another one of this time.
     pub fn replace(&self, name: &'static str, content: Vec<u8>, time: &'static str) {
         let mut files = self.files.lock().unwrap();
         files.retain(|(other, _)| *other != name);
@@ -103,7 +103,7 @@ impl Lockstep {
         self.files.lock().unwrap().retain(|(other, _)| *other != name);
     }
 
-    /// Returns the number of bytes that the client got on its disk.
+    /// Returns the number of bytes on the client's disk.
     pub fn arrived(&self) -> usize {
         self.arrived.load(Ordering::SeqCst)
     }
@@ -113,7 +113,7 @@ impl Lockstep {
         self.sent.load(Ordering::SeqCst)
     }
 
-    /// Returns the number of transfers that were begun.
+    /// Returns the number of transfers.
     pub fn transfers(&self) -> usize {
         self.transfers.load(Ordering::SeqCst)
     }
@@ -172,7 +172,7 @@ impl Lockstep {
         self.arrived() >= self.limit.load(Ordering::SeqCst)
     }
 
-    /// Sends a file from there on; returns whether its end was reached.
+    /// Sends a file from the offset `from` on; returns whether its end was reached.
     fn send(&self, data: &mut TcpStream, name: &str, from: usize) -> bool {
         let content = self.content(name);
         for at in (from..content.len()).step_by(PIECE) {
@@ -189,7 +189,7 @@ impl Lockstep {
         true
     }
 
-    /// Waits for a condition, unless the client closes the data connection or is cut off.
+    /// Waits for a condition; returns false if the client closes the data connection or the server cuts it.
     fn wait(&self, data: &TcpStream, holds: impl Fn() -> bool) -> bool {
         data.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
         let deadline = Instant::now() + PATIENCE;
@@ -205,7 +205,7 @@ impl Lockstep {
         true
     }
 
-    /// Returns whether the client has these bytes there, in the file or in a part of it.
+    /// Returns whether the client has these bytes at this offset, in the file or its partial file.
     fn is_here(&self, name: &str, at: usize, piece: &[u8]) -> bool {
         let name = name.rsplit('/').next().unwrap();
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
@@ -236,14 +236,14 @@ impl Drop for End<'_> {
 #[derive(Clone, Copy, Debug)]
 pub struct Fetching {
     pub command: &'static str,
-    /// The directory below the client's own that gets the files.
+    /// The subdirectory of the downloads.
     pub dir: &'static str,
     pub files: &'static [&'static str],
     pub connections: usize,
 }
 
 impl Fetching {
-    /// The words of the command line.
+    /// Returns the words of the command line.
     pub fn words(self, server: &Lockstep) -> Vec<String> {
         server.runs.fetch_add(1, Ordering::SeqCst);
         let port = server.addr().port().to_string();
@@ -255,7 +255,7 @@ impl Fetching {
             .collect()
     }
 
-    /// The names in the directory, hidden ones too.
+    /// Returns the names in the directory, including hidden ones.
     pub fn names(self, client: &Client) -> Vec<String> {
         let Ok(entries) = fs::read_dir(client.path(self.dir)) else { return Vec::new() };
         let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());

@@ -1,4 +1,4 @@
-//! Downloads that are stopped in any way, and what the same command does after that.
+//! Interrupted downloads, and how the same command continues them.
 
 use super::lockstep::{Fetching, Lockstep, PIECE};
 use crate::support::random::{Random, setting};
@@ -10,10 +10,10 @@ use std::process::Child;
 
 const SIZE: usize = 1_200_000;
 
-/// The bytes that come before the interruption.
+/// The number of bytes before the interruption.
 const BEFORE: usize = 500_000;
 
-/// The most that each connection may fetch twice.
+/// The largest number of bytes that each connection may fetch twice.
 const TWICE: usize = 64 * 1024;
 
 const RETRIEVE: Fetching =
@@ -30,7 +30,7 @@ fn content(name: &str) -> Vec<u8> {
     noise(SIZE, name.as_bytes()[0].into())
 }
 
-/// Plays a scene beside a server that has the files.
+/// Runs a test with a server that has the files.
 fn scene(fetching: Fetching, play: impl Fn(&Client, &Lockstep)) {
     let client = Client::new();
     let files: Vec<_> = fetching.files.iter().map(|name| (*name, content(name))).collect();
@@ -42,7 +42,7 @@ fn start(fetching: Fetching, client: &Client, server: &Lockstep) -> Child {
     client.spawn(&words.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Starts the command and kills it when so many bytes have come, unless it is done before.
+/// Starts the command and kills it after this number of bytes, unless it ends before.
 fn kill_after(bytes: usize, fetching: Fetching, client: &Client, server: &Lockstep) {
     let end = server.arrived() + bytes;
     let mut child = start(fetching, client, server);
@@ -53,7 +53,7 @@ fn kill_after(bytes: usize, fetching: Fetching, client: &Client, server: &Lockst
     child.wait().unwrap();
 }
 
-/// The command does the rest, and nothing but the files is left.
+/// Checks that the command fetches the rest and leaves only the files.
 #[track_caller]
 fn does_the_rest(fetching: Fetching, client: &Client, server: &Lockstep) -> Run {
     server.go_on();
@@ -66,8 +66,8 @@ fn does_the_rest(fetching: Fetching, client: &Client, server: &Lockstep) -> Run 
     run
 }
 
-/// Of all that the server sent in several runs, no connection got more than that twice, besides the piece
-/// on its way when a transfer ended.
+/// Checks that in several runs no connection received more than that twice, apart from the piece in flight
+/// at the end of a transfer.
 #[track_caller]
 fn assert_sent_once(fetching: Fetching, server: &Lockstep) {
     let again = server.sent() - fetching.files.len() * SIZE;
@@ -77,7 +77,7 @@ fn assert_sent_once(fetching: Fetching, server: &Lockstep) {
 }
 
 #[test]
-fn every_command_continues_what_a_signal_stopped_and_says_so() {
+fn every_command_continues_a_download_that_a_signal_stopped() {
     let statuses = [("INT", 130), ("TERM", 143), ("HUP", 129)];
     let scenes = statuses.iter().flat_map(|signal| ALL.map(|fetching| (*signal, fetching)));
     at_once(scenes.collect::<Vec<_>>(), |((name, status), fetching)| {
@@ -90,10 +90,10 @@ fn every_command_continues_what_a_signal_stopped_and_says_so() {
             let told = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(status), "{name} {fetching:?}: {told}");
             let continued_by = match fetching.command {
-                "RETRIEVE a" | "REGET a" => "of 1.1 MiB kept; REGET a continues",
-                "PGET a" => "of 1.1 MiB kept; PGET a continues",
-                "MGET a" => "kept; the same MGET continues",
-                _ => "kept; the same MIRROR continues",
+                "RETRIEVE a" | "REGET a" => "of 1.1 MiB kept; use REGET a to continue",
+                "PGET a" => "of 1.1 MiB kept; use PGET a to continue",
+                "MGET a" => "kept; use the same MGET to continue",
+                _ => "kept; use the same MIRROR to continue",
             };
             assert!(told.contains(continued_by), "{name} {fetching:?}: {told}");
             does_the_rest(fetching, client, server);
@@ -103,7 +103,7 @@ fn every_command_continues_what_a_signal_stopped_and_says_so() {
 }
 
 #[test]
-fn every_command_continues_what_a_lost_connection_stopped() {
+fn every_command_continues_a_download_after_a_lost_connection() {
     at_once(ALL, |fetching| {
         scene(fetching, |client, server| {
             server.stop_after(BEFORE, true);
@@ -116,7 +116,7 @@ fn every_command_continues_what_a_lost_connection_stopped() {
 }
 
 #[test]
-fn what_one_command_left_any_other_continues() {
+fn any_command_continues_the_partial_file_of_another() {
     let one_file = [RETRIEVE, REGET, MGET, PGET];
     let pairs = one_file.iter().flat_map(|first| one_file.map(|second| (*first, second)));
     at_once(pairs.collect::<Vec<_>>(), |(first, second)| {
@@ -129,11 +129,11 @@ fn what_one_command_left_any_other_continues() {
     });
 }
 
-/// A client that is killed at a random moment leaves what the next run continues.
+/// Kills the client at random moments; the next run must continue the partial file.
 ///
-/// `KILLS=50 KILLS_SEED=7 cargo test --test it partials` does more of it.
+/// `KILLS=50 KILLS_SEED=7 cargo test --test it partials` kills more often.
 #[test]
-fn after_sigkill_at_any_moment_the_same_command_does_the_rest() {
+fn after_sigkill_at_any_moment_the_same_command_fetches_the_rest() {
     let (rounds, seed) = (setting("KILLS", 3), setting("KILLS_SEED", 1));
     at_once([RETRIEVE, PGET, MIRROR], |fetching| {
         let mut random = Random(seed);
@@ -156,7 +156,7 @@ fn after_sigkill_at_any_moment_the_same_command_does_the_rest() {
 }
 
 #[test]
-fn a_client_that_is_killed_again_and_again_comes_to_the_end() {
+fn a_client_that_is_killed_repeatedly_completes_the_download() {
     at_once([RETRIEVE, PGET, MIRROR], |fetching| {
         scene(fetching, |client, server| {
             for _ in 0..3 {
@@ -170,7 +170,7 @@ fn a_client_that_is_killed_again_and_again_comes_to_the_end() {
 }
 
 #[test]
-fn a_part_of_another_version_goes_when_the_file_is_fetched_again() {
+fn a_partial_file_of_another_version_is_removed() {
     const LATER: &str = "213 20260102030405";
     at_once(ALL, |fetching| {
         for (size, time) in [(SIZE, LATER), (SIZE - 1, TIME)] {
@@ -194,7 +194,7 @@ fn a_part_of_another_version_goes_when_the_file_is_fetched_again() {
 }
 
 #[test]
-fn mirror_with_delete_removes_parts_of_files_that_are_gone() {
+fn mirror_with_delete_removes_partial_files_of_deleted_files() {
     let fetching = Fetching { command: "MIRROR --delete / m", connections: 3, ..MIRROR };
     scene(fetching, |client, server| {
         server.stop_after(BEFORE, false);
@@ -211,7 +211,7 @@ fn mirror_with_delete_removes_parts_of_files_that_are_gone() {
 }
 
 #[test]
-fn a_link_under_the_name_of_a_part_is_replaced_and_not_followed() {
+fn a_link_with_the_name_of_a_partial_file_is_replaced_and_not_followed() {
     at_once(ALL, |fetching| {
         scene(fetching, |client, server| {
             server.stop_after(BEFORE, false);
@@ -234,7 +234,7 @@ fn a_link_under_the_name_of_a_part_is_replaced_and_not_followed() {
 }
 
 #[test]
-fn two_clients_at_once_mix_nothing() {
+fn two_clients_at_once_do_not_mix_their_bytes() {
     at_once([RETRIEVE, PGET], |fetching| {
         scene(fetching, |client, server| {
             server.stop_after(BEFORE, false);
@@ -255,7 +255,7 @@ fn two_clients_at_once_mix_nothing() {
 }
 
 #[test]
-fn a_part_whose_end_is_damaged_is_fetched_again() {
+fn a_partial_file_with_a_damaged_end_is_fetched_again() {
     at_once([RETRIEVE, PGET, MIRROR], |fetching| {
         scene(fetching, |client, server| {
             server.stop_after(BEFORE, false);
@@ -274,7 +274,7 @@ fn a_part_whose_end_is_damaged_is_fetched_again() {
 }
 
 #[test]
-fn of_a_server_without_sizes_and_times_the_end_of_a_part_is_compared() {
+fn without_sizes_and_times_the_end_of_a_partial_file_is_compared() {
     at_once([RETRIEVE, REGET, MGET], |fetching| {
         for is_changed in [false, true] {
             scene(fetching, |client, server| {
@@ -297,7 +297,7 @@ fn of_a_server_without_sizes_and_times_the_end_of_a_part_is_compared() {
 }
 
 #[test]
-fn a_part_is_found_from_another_directory_of_the_server() {
+fn a_partial_file_is_found_from_another_remote_directory() {
     scene(RETRIEVE, |client, server| {
         server.stop_after(BEFORE, false);
         let inside = Fetching { command: "CD d; RETRIEVE a", ..RETRIEVE };
@@ -309,7 +309,7 @@ fn a_part_is_found_from_another_directory_of_the_server() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_directory_that_cannot_be_written_is_named() {
+fn an_unwritable_directory_is_named() {
     scene(RETRIEVE, |client, server| {
         let (port, command) = (server.addr().port().to_string(), "RETRIEVE a /sys/a");
         client

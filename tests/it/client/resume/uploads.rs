@@ -1,13 +1,13 @@
-//! Uploads that end with their client, and the commands that do the rest at our own server.
+//! Uploads of a client that is killed, and the commands that continue them on `ftp_server`.
 
 use crate::support::{Client, Server, eventually, noise};
 
 const SIZE: usize = 3_000_000;
 
-/// The bytes that the server has before the client is killed.
+/// The number of bytes that the server has before the client is killed.
 const BEFORE: u64 = 1_200_000;
 
-/// Sends `d/a` slowly and kills the client; returns how many bytes the server keeps in `d`.
+/// Sends `d/a` slowly and kills the client; returns the number of bytes that the server keeps in `d`.
 fn kill(command: &str, client: &Client, server: &Server) -> u64 {
     let (host, port) = (server.addr().ip().to_string(), server.addr().port().to_string());
     let words = ["--rate-limit", "8M", "-c", command, &host, &port];
@@ -24,7 +24,7 @@ fn kill(command: &str, client: &Client, server: &Server) -> u64 {
 }
 
 #[test]
-fn reput_and_mirror_continue_what_a_killed_client_had_sent() {
+fn reput_and_mirror_continue_the_upload_of_a_killed_client() {
     for command in ["REPUT d/a d/a", "MIRROR -R d d", "MIRROR -R d /d"] {
         let (server, client) = (Server::with(&["--log-level", "debug"]), Client::new());
         std::fs::create_dir(client.path("d")).unwrap();
@@ -38,7 +38,7 @@ fn reput_and_mirror_continue_what_a_killed_client_had_sent() {
 }
 
 #[test]
-fn what_is_not_the_beginning_of_the_file_is_replaced() {
+fn a_remote_file_that_is_not_the_beginning_of_the_local_one_is_replaced() {
     for command in ["REPUT d/a d/a", "MIRROR -R d d"] {
         let (server, client) = (Server::with(&["--log-level", "debug"]), Client::new());
         std::fs::create_dir(client.path("d")).unwrap();
@@ -56,7 +56,7 @@ fn what_is_not_the_beginning_of_the_file_is_replaced() {
 }
 
 #[test]
-fn a_mirror_replaces_a_whole_file_and_continues_none() {
+fn a_mirror_replaces_an_existing_file_and_does_not_continue_it() {
     let (server, client) = (Server::with(&["--log-level", "debug"]), Client::new());
     for dir in [client.path("d"), server.path("d")] {
         std::fs::create_dir(dir).unwrap();

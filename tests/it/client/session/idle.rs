@@ -1,21 +1,21 @@
-//! Sessions that the server ends while nothing is asked of it: which commands are sent again, and where.
+//! Sessions that the server closes while idle, and which commands are repeated.
 
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, play_all};
 use crate::support::{Client, Run};
 use std::io::{Read, Write};
 
-/// How the server ends a session.
+/// The way in which the server closes a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
-    /// With a 421, before the next command is sent.
+    /// By a 421, before the next command.
     Told,
-    /// Without a word, before or after the next command is sent.
+    /// Without a reply, before or after the next command.
     Untold,
-    /// With a 421 in answer to the next command.
+    /// By a 421 in reply to the next command.
     Answered,
 }
 
-/// Lets the client in and into `pub`, and ends the session so.
+/// Serves the login and `CWD pub`, and closes the session.
 fn end(server: &mut ScriptedServer, ending: Ending) {
     server.welcome();
     server.hear("CWD pub");
@@ -31,7 +31,7 @@ fn end(server: &mut ScriptedServer, ending: Ending) {
     server.close();
 }
 
-/// Serves whatever comes, and returns the commands after the login.
+/// Serves any commands, and returns those after the login.
 fn serve(server: &mut ScriptedServer) -> Vec<String> {
     let mut heard = Vec::new();
     server.serve(|server, verb, operand| {
@@ -57,7 +57,7 @@ fn serve(server: &mut ScriptedServer) -> Vec<String> {
     heard
 }
 
-/// Runs a command over a session that ends so; returns what the next session was asked.
+/// Runs a command over a session that ends in this way; returns the commands of the next session.
 fn run(command: &str, ending: Ending) -> (Run, Vec<String>) {
     let client = Client::with_file("here", "content");
     let mut heard = Vec::new();
@@ -68,7 +68,7 @@ fn run(command: &str, ending: Ending) -> (Run, Vec<String>) {
     (run, heard)
 }
 
-/// Commands of the client, and the command of the protocol that each of them leads to.
+/// Commands of the client, and the FTP command that each sends.
 const COMMANDS: &[(&str, &str)] = &[
     ("PWD", "PWD"),
     ("CD deep", "CWD deep"),
@@ -96,11 +96,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("USER other secret", "USER other"),
 ];
 
-/// The commands that a repetition could do harm with, so that silence does not repeat them.
+/// The commands that are not idempotent, and not repeated after a silent close.
 const HARMFUL: &[&str] = &["MKD", "RMD", "DELE", "SITE", "ACCT"];
 
 #[test]
-fn every_command_takes_up_a_session_that_was_ended_with_a_421() {
+fn every_command_reconnects_after_a_421() {
     for ending in [Ending::Told, Ending::Answered] {
         for (command, sent) in COMMANDS {
             let (run, heard) = run(command, ending);
@@ -113,7 +113,7 @@ fn every_command_takes_up_a_session_that_was_ended_with_a_421() {
 }
 
 #[test]
-fn a_session_that_was_closed_without_a_word_is_taken_up_where_no_harm_is_done() {
+fn idempotent_commands_are_repeated_after_a_silent_close() {
     let is_harmful = |sent: &str| HARMFUL.iter().any(|verb| sent.starts_with(verb));
     for (command, sent) in COMMANDS.iter().filter(|(_, sent)| !is_harmful(sent)) {
         let (run, heard) = run(command, Ending::Untold);
@@ -124,7 +124,7 @@ fn a_session_that_was_closed_without_a_word_is_taken_up_where_no_harm_is_done() 
 }
 
 #[test]
-fn what_may_have_been_carried_out_is_not_sent_again() {
+fn commands_that_may_have_been_executed_are_not_repeated() {
     for command in ["MKDIR a", "RMDIR a", "DELETE a", "CHMOD 644 a", "RENAME a b"] {
         let script: Script<'_> = Box::new(|server| {
             server.welcome();
@@ -153,7 +153,7 @@ fn a_421_in_the_middle_of_a_command_does_not_repeat_its_beginning() {
 }
 
 #[test]
-fn the_type_is_that_of_before() {
+fn reconnecting_an_idle_session_restores_the_type() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| {
         server.welcome();
@@ -172,7 +172,7 @@ fn the_type_is_that_of_before() {
 }
 
 #[test]
-fn a_session_that_cannot_be_taken_up_is_over() {
+fn an_idle_session_that_cannot_be_restored_is_closed() {
     let first: Script<'_> = Box::new(|server| end(server, Ending::Told));
     let options = ["-k", "--retries", "0"];
     let run = play_all(&Client::new(), &options, "CD pub; PWD; PWD", vec![first]).expect(3);
@@ -192,7 +192,7 @@ fn quote_quit_ends_the_session_for_good() {
 }
 
 #[test]
-fn a_server_that_comes_back_between_the_tries_is_taken_up() {
+fn a_server_that_returns_between_retries_is_used() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| {
         server.welcome();
@@ -218,7 +218,7 @@ fn a_server_that_comes_back_between_the_tries_is_taken_up() {
 }
 
 #[test]
-fn a_login_that_is_refused_is_not_tried_again() {
+fn a_refused_login_is_not_retried() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| {
         server.welcome();
@@ -237,7 +237,7 @@ fn a_login_that_is_refused_is_not_tried_again() {
 }
 
 #[test]
-fn the_first_connection_is_tried_again_if_retries_are_asked_for() {
+fn connecting_is_retried_if_retries_is_given() {
     let refused: Script<'_> = Box::new(|server| {
         server.say("421 starting");
         server.close();
@@ -252,7 +252,7 @@ fn the_first_connection_is_tried_again_if_retries_are_asked_for() {
 }
 
 #[test]
-fn no_retries_fail_at_once_after_a_final_reply_that_is_lost() {
+fn with_retries_0_a_lost_final_reply_fails_at_once() {
     for command in ["RETRIEVE a", "STORE here", "APPEND here", "MGET a", "MPUT here"] {
         let client = Client::with_file("here", "content");
         let script: Script<'_> = Box::new(|server| {
@@ -282,7 +282,7 @@ fn no_retries_fail_at_once_after_a_final_reply_that_is_lost() {
 }
 
 #[test]
-fn a_walk_that_is_cut_is_begun_again() {
+fn an_interrupted_walk_is_restarted() {
     for command in ["FIND", "DU", "MIRROR . copy", "MIRROR -R . .", "RM -r d"] {
         let client = Client::new();
         let first: Script<'_> = Box::new(|server| {
@@ -318,7 +318,7 @@ fn a_walk_that_is_cut_is_begun_again() {
 }
 
 #[test]
-fn a_rename_whose_second_half_is_declined_is_begun_again() {
+fn a_rename_is_repeated_if_rnto_is_answered_by_421() {
     let first: Script<'_> = Box::new(|server| {
         server.welcome();
         server.answer("RNFR a", "350 to what?");
@@ -335,7 +335,7 @@ fn a_rename_whose_second_half_is_declined_is_begun_again() {
 }
 
 #[test]
-fn each_try_is_told_in_one_line() {
+fn each_retry_is_reported_in_one_line() {
     let busy: Script<'_> = Box::new(|server| {
         server.say("421-so many\r\n are here\r\n421 try again later");
         server.close();

@@ -1,4 +1,4 @@
-//! Servers that have room for one session: cameras, printers, microcontrollers.
+//! Servers that allow only one session: cameras, printers, microcontrollers.
 
 use crate::support::scripted_server::{ScriptedServer, TIME, listener};
 use crate::support::{Client, Run, noise};
@@ -20,7 +20,7 @@ fn content(name: &str) -> Vec<u8> {
     }
 }
 
-/// Serves a session as long as it lasts; `let_in` is called when it begins.
+/// Serves a session until it ends; `let_in` is called at its beginning.
 fn serve(server: &mut ScriptedServer, let_in: &dyn Fn(TcpStream)) {
     let mut from = 0;
     server.serve(|server, verb, operand| {
@@ -53,15 +53,15 @@ fn serve(server: &mut ScriptedServer, let_in: &dyn Fn(TcpStream)) {
     });
 }
 
-/// Sends a file to a client that may be gone.
+/// Sends a file to a client that may have closed the connection.
 fn give(server: &mut ScriptedServer, bytes: &[u8]) {
     server.say("150 here");
     let sent = server.data().write_all(bytes);
     server.say(if sent.is_ok() { "226 done" } else { "426 you left" });
 }
 
-/// Runs commands against a server that does this with its listener until the flag says that the client has
-/// ended and another connection comes.
+/// Runs commands with a server that runs `accept` until the flag shows that the client has
+/// ended and another connection arrives.
 fn run(
     client: &Client,
     commands: &str,
@@ -81,7 +81,7 @@ fn run(
     })
 }
 
-/// Runs commands against a server where each new session ends the one before; returns how many began.
+/// Runs commands with a server where each new session ends the previous one; returns the number of sessions.
 fn run_where_the_last_wins(client: &Client, commands: &str) -> (Run, usize) {
     let (current, begun) = (Mutex::new(None::<TcpStream>), AtomicUsize::new(0));
     let let_in = |line: TcpStream| {
@@ -109,15 +109,15 @@ fn assert_fetched(client: &Client, names: &[&str]) {
     }
 }
 
-/// How often each command is run.
+/// The number of runs of each command.
 const RUNS: usize = 10;
 
-/// How many sessions a client begins until it has found it out: some commands are done before the sessions
-/// beside them begin. One that never finds it out begins four for each run.
+/// The number of sessions until the client has detected the limit: some commands finish before the helpers
+/// connect. Without detection there would be four sessions in each run.
 const MOST_SESSIONS: usize = 20;
 
 #[test]
-fn a_second_session_that_ends_the_first_is_noticed_and_not_tried_again() {
+fn a_server_with_one_session_is_detected() {
     for (command, names) in [
         ("MGET *", &NAMES[..]),
         ("MGET a b c d e f", &NAMES[..]),
@@ -135,7 +135,7 @@ fn a_second_session_that_ends_the_first_is_noticed_and_not_tried_again() {
 }
 
 #[test]
-fn uploads_to_a_server_where_the_last_session_wins_arrive() {
+fn uploads_to_a_server_with_one_session_succeed() {
     let client = Client::new();
     NAMES.iter().for_each(|name| client.write(name, content(name)));
     let (run, begun) = run_where_the_last_wins(&client, &["MPUT *"; RUNS].join(";"));
@@ -144,7 +144,7 @@ fn uploads_to_a_server_where_the_last_session_wins_arrive() {
 }
 
 #[test]
-fn connections_that_are_never_greeted_do_not_hold_up_the_end_of_a_command() {
+fn helpers_without_a_greeting_do_not_delay_the_end_of_a_command() {
     for (commands, names) in [
         ("MGET *; MGET *", &NAMES[..]),
         ("MIRROR; MIRROR", &NAMES[..]),

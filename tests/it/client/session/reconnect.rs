@@ -1,4 +1,4 @@
-//! Logging in again after a break, and the warning about passwords on the way.
+//! Reconnecting with the same login, and the warning about unencrypted passwords.
 
 use crate::support::accounts::PASSWORD;
 use crate::support::scripted_server::{Script, ScriptedServer, TIME, play_all};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 const SIZE: usize = 200_000;
 const HALF: usize = 90_000;
 
-/// Wants an account besides.
+/// Runs a login with an account.
 fn let_in(server: &mut ScriptedServer) {
     server.say("220 ready");
     server.answer("USER tester", "331 password");
@@ -18,7 +18,7 @@ fn let_in(server: &mut ScriptedServer) {
 }
 
 #[test]
-fn after_a_break_it_logs_in_with_the_account_and_is_in_the_same_directory() {
+fn reconnecting_restores_account_and_directory() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| {
         let_in(server);
@@ -48,7 +48,7 @@ fn after_a_break_it_logs_in_with_the_account_and_is_in_the_same_directory() {
 }
 
 #[test]
-fn after_a_break_text_is_still_text() {
+fn reconnecting_restores_the_type() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| {
         server.welcome();
@@ -71,12 +71,12 @@ fn after_a_break_text_is_still_text() {
     assert_eq!(client.read("a"), b"one\ntwo\n");
 }
 
-/// Addresses that are not of loopback, in a network without anybody else.
+/// Addresses outside of loopback, in a separate network namespace.
 const ELSEWHERE: [&str; 2] = ["10.9.8.7", "10.9.8.8"];
 
 #[test]
 #[ignore = "needs root"]
-fn a_password_for_another_machine_is_warned_about_once() {
+fn the_warning_about_an_unencrypted_password_is_printed_once() {
     let [one, other] = ELSEWHERE;
     let add = |address| format!("ip addr add {address}/32 dev lo");
     let script = format!("ip link set lo up && {} && {} && exec \"$@\"", add(one), add(other));

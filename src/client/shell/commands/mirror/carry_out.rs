@@ -316,7 +316,7 @@ impl<'a> FileTransfers<'a> {
             let placement = UploadMode::Resume;
             return Ok(Job::Upload(Upload { local, remote, placement, size: known.size }));
         }
-        let (target, kept, connections) = (local, ContinuedFile::Partial, None);
+        let (target, continued, connections) = (local, ContinuedFile::Partial, None);
         let (listed, continued_by) = (facts.modified, "the same MIRROR".to_owned());
         let download =
             Download { remote, target, continued, known, listed, connections, continued_by };

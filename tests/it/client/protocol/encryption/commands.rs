@@ -1,5 +1,5 @@
-//! Every kind of command over TLS at our own server, which takes nothing in clear and no data connection
-//! of another session.
+//! Every kind of command over TLS on `ftp_server`, which accepts no cleartext and no data connection
+//! without session resumption.
 
 use crate::support::scripted_server::{ScriptedServer, listener};
 use crate::support::tls::Identity;
@@ -42,7 +42,7 @@ impl Pair {
 }
 
 #[test]
-fn files_go_both_ways_and_are_continued() {
+fn files_are_transferred_and_resumed() {
     let Some(pair) = Pair::new() else { return };
     let bytes = noise(300_000, 1);
     for options in [&[][..], &["-a"], &["--tls-min", "1.3"], &["--rate-limit", "4M"]] {
@@ -58,7 +58,7 @@ fn files_go_both_ways_and_are_continued() {
 }
 
 #[test]
-fn texts_go_both_ways() {
+fn text_files_are_transferred() {
     let Some(pair) = Pair::new() else { return };
     pair.client.write("text", "one\ntwo\n");
     let run = pair.run(&[], "ASCII; STORE text; RETRIEVE text back; CAT text").expect(0);
@@ -67,7 +67,7 @@ fn texts_go_both_ways() {
 }
 
 #[test]
-fn listings_tell_what_is_there() {
+fn listings_are_printed() {
     let Some(pair) = Pair::new() else { return };
     pair.server.make_dir("dir/sub");
     pair.server.write("dir/sub/file", "content");
@@ -90,7 +90,7 @@ fn listings_tell_what_is_there() {
 }
 
 #[test]
-fn many_connections_are_encrypted_each() {
+fn every_parallel_connection_is_encrypted() {
     let Some(pair) = Pair::new() else { return };
     let bytes = noise(3_000_000, 2);
     for number in 0..40_u8 {
@@ -113,7 +113,7 @@ fn many_connections_are_encrypted_each() {
 }
 
 #[test]
-fn the_tree_is_changed() {
+fn files_and_directories_are_changed() {
     let Some(pair) = Pair::new() else { return };
     pair.server.write("file", "content");
     pair.run(&[], "MKDIR dir; RENAME file dir/file; CD dir; DELETE file; CDUP; RMDIR dir")
@@ -121,7 +121,7 @@ fn the_tree_is_changed() {
     assert!(!pair.server.has("dir") && !pair.server.has("file"));
 }
 
-/// Starts a client that Ctrl-C is meant for, and follows a script with it.
+/// Starts a client that can receive Ctrl-C, and runs a script with it.
 fn with_client(
     words: &[&str],
     client: &Client,

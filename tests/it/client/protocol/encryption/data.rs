@@ -1,4 +1,4 @@
-//! TLS of data connections: whose they are, and what is whole.
+//! TLS of data connections: the check of their peer, and of the end of the data.
 
 use super::play_tls;
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
@@ -8,7 +8,7 @@ use crate::support::{Client, noise};
 use std::io::Write;
 use std::net::{Shutdown, TcpListener};
 
-/// What the data connection of the next transfer comes to.
+/// The listener of the next data connection.
 struct Passive<'a> {
     identity: &'a Identity,
     listener: TcpListener,
@@ -20,7 +20,7 @@ impl Passive<'_> {
     }
 }
 
-/// Agrees on a data connection, and begins the transfer of this verb.
+/// Negotiates a data connection, and starts the transfer of this verb.
 fn begin<'a>(server: &mut ScriptedServer, identity: &'a Identity, verb: &str) -> Passive<'a> {
     let listener = server.epsv();
     server.answer(verb, "150 go on");
@@ -40,7 +40,7 @@ fn cut(mut data: Wire, bytes: &[u8]) {
 }
 
 #[test]
-fn a_listing_without_close_notify_is_not_whole_and_deletes_nothing() {
+fn a_listing_without_close_notify_fails_and_deletes_nothing() {
     let Some(identity) = Identity::new() else { return };
     for commands in ["NLIST", "LIST", "MIRROR --delete . ."] {
         let client = Client::with_file("precious", "old");
@@ -73,7 +73,7 @@ fn a_listing_without_close_notify_is_not_whole_and_deletes_nothing() {
 }
 
 #[test]
-fn a_download_without_close_notify_is_whole_if_its_size_is() {
+fn a_download_without_close_notify_succeeds_if_its_size_is_right() {
     let Some(identity) = Identity::new() else { return };
     for (size, status) in [("213 7", 0), ("550 unknown", 1), ("213 8", 1)] {
         let client = Client::new();
@@ -91,7 +91,7 @@ fn a_download_without_close_notify_is_whole_if_its_size_is() {
 }
 
 #[test]
-fn a_download_that_was_cut_is_continued_over_the_same_session() {
+fn an_interrupted_download_is_resumed_over_the_same_session() {
     let Some(identity) = Identity::new() else { return };
     let (client, bytes) = (Client::new(), noise(200_000, 1));
     let script: Script<'_> = Box::new(|server| {
@@ -148,7 +148,7 @@ fn an_upload_ends_in_a_close_notify_and_waits_for_the_server_to_read_it() {
 }
 
 #[test]
-fn an_upload_that_is_refused_ends_with_the_refusal() {
+fn a_refused_upload_fails_with_the_reply() {
     let Some(identity) = Identity::new() else { return };
     let client = Client::with_file("a", "content");
     let script: Script<'_> = Box::new(|server| {
@@ -166,7 +166,7 @@ fn an_upload_that_is_refused_ends_with_the_refusal() {
 }
 
 #[test]
-fn an_upload_that_is_stopped_has_no_close_notify() {
+fn an_aborted_upload_sends_no_close_notify() {
     let Some(identity) = Identity::new() else { return };
     let client = Client::new();
     client.write("a", noise(50_000_000, 1));
@@ -184,7 +184,7 @@ fn an_upload_that_is_stopped_has_no_close_notify() {
 }
 
 #[test]
-fn a_data_connection_of_another_server_gets_nothing() {
+fn a_data_connection_to_another_server_is_closed() {
     let Some(identity) = Identity::new() else { return };
     let Some(other) = Identity::new() else { return };
     for (verb, command) in [("STOR", "STORE a"), ("RETR", "RETRIEVE b")] {
@@ -228,7 +228,7 @@ fn a_data_connection_that_is_not_resumed_needs_the_same_certificate() {
 }
 
 #[test]
-fn clear_text_on_a_data_connection_is_called_so() {
+fn cleartext_on_a_data_connection_is_reported() {
     let Some(identity) = Identity::new() else { return };
     let script: Script<'_> = Box::new(|server| {
         server.welcome_to_tls(&identity, 1);
@@ -243,7 +243,7 @@ fn clear_text_on_a_data_connection_is_called_so() {
 }
 
 #[test]
-fn the_reason_against_a_data_connection_is_the_reply() {
+fn a_negative_reply_is_the_error_of_a_failed_data_connection() {
     let Some(identity) = Identity::new() else { return };
     let script: Script<'_> = Box::new(|server| {
         server.welcome_to_tls(&identity, 1);
@@ -258,7 +258,7 @@ fn the_reason_against_a_data_connection_is_the_reply() {
 }
 
 #[test]
-fn where_the_protection_of_data_is_refused_nothing_is_transferred() {
+fn nothing_is_transferred_if_the_server_refuses_prot_p() {
     let Some(identity) = Identity::new() else { return };
     for (option, level) in [("--tls", "PROT P"), ("--tls-clear-data", "PROT C")] {
         let script: Script<'_> = Box::new(|server| {
@@ -292,7 +292,7 @@ fn data_is_protected_however_the_user_logs_in() {
 }
 
 #[test]
-fn data_stays_in_clear_on_request() {
+fn tls_clear_data_leaves_data_unencrypted() {
     let Some(identity) = Identity::new() else { return };
     let client = Client::new();
     let script: Script<'_> = Box::new(|server| {
@@ -312,7 +312,7 @@ fn data_stays_in_clear_on_request() {
 }
 
 #[test]
-fn a_listing_of_nothing_may_come_without_a_data_connection() {
+fn an_empty_listing_may_have_no_data_connection() {
     let Some(identity) = Identity::new() else { return };
     let script: Script<'_> = Box::new(|server| {
         server.welcome_to_tls(&identity, 1);

@@ -1,4 +1,4 @@
-//! Which certificates are accepted: those of authorities, of pins, and those that the user has accepted.
+//! Verification of certificates: by authorities, by pins, and by the user.
 
 use crate::support::scripted_server::{Script, ScriptedServer, listener, play_all};
 use crate::support::tls::Identity;
@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-/// Begins TLS, after which the client must leave without a word.
+/// Starts TLS, after which the client must close the connection without a command.
 fn is_refused<'a>(identity: &'a Identity) -> Script<'a> {
     Box::new(|server| {
         server.start_tls(identity, 1);
@@ -24,7 +24,7 @@ fn is_accepted<'a>(identity: &'a Identity) -> Script<'a> {
 }
 
 #[test]
-fn in_a_script_a_certificate_that_nobody_vouches_for_is_refused_with_its_pin() {
+fn in_a_script_an_untrusted_certificate_is_refused_and_its_pin_shown() {
     let Some(identity) = Identity::new() else { return };
     let client = Client::new();
     let run = play_all(&client, &["--tls"], "", vec![is_refused(&identity)]).expect(3);
@@ -38,7 +38,7 @@ fn in_a_script_a_certificate_that_nobody_vouches_for_is_refused_with_its_pin() {
 }
 
 #[test]
-fn a_pin_accepts_its_certificate_and_no_other_whoever_vouches_for_it() {
+fn a_pin_accepts_only_its_certificate_whoever_signed_it() {
     let Some(identity) = Identity::new() else { return };
     let Some(other) = Identity::new() else { return };
     let file = identity.file();
@@ -46,11 +46,11 @@ fn a_pin_accepts_its_certificate_and_no_other_whoever_vouches_for_it() {
     play_all(&Client::new(), &options, "", vec![is_accepted(&identity)]).expect(0);
     let options = [&options[..], &["--tls-pin", &other.pin]].concat();
     let run = play_all(&Client::new(), &options, "", vec![is_refused(&identity)]).expect(3);
-    run.expect_error("another certificate than --tls-pin names").expect_error(&identity.pin);
+    run.expect_error("does not match --tls-pin").expect_error(&identity.pin);
 }
 
 #[test]
-fn an_authority_vouches_for_the_host_that_was_named() {
+fn a_certificate_of_an_authority_must_be_for_the_named_host() {
     let Some(identity) = Identity::new() else { return };
     let file = identity.file();
     let listener = listener();
@@ -63,7 +63,7 @@ fn an_authority_vouches_for_the_host_that_was_named() {
     });
 }
 
-/// The client at a terminal that `script` plays.
+/// A client at a pseudo terminal of `script`.
 struct AtTerminal {
     script: Child,
     screen: String,
@@ -86,7 +86,7 @@ impl AtTerminal {
         AtTerminal { script, screen: String::new(), output }
     }
 
-    /// Reads on until these words are on the screen.
+    /// Reads until this text is on the screen.
     fn wait_for(&mut self, words: &str) {
         eventually(words, || {
             let mut piece = self.output.fill_buf().unwrap();
@@ -102,7 +102,7 @@ impl AtTerminal {
         self.script.stdin.as_mut().unwrap().write_all(format!("{text}\n").as_bytes()).unwrap();
     }
 
-    /// Reads to the end; returns what was on the screen and the exit status.
+    /// Reads to the end; returns the screen and the exit status.
     fn end(mut self) -> (String, Option<i32>) {
         let mut rest = Vec::new();
         std::io::Read::read_to_end(&mut self.output, &mut rest).unwrap();
@@ -113,7 +113,7 @@ impl AtTerminal {
 
 #[test]
 #[ignore = "needs script"]
-fn the_prompt_shows_that_the_connection_is_encrypted() {
+fn the_prompt_shows_an_encrypted_connection() {
     let Some(identity) = Identity::new() else { return };
     let file = identity.file();
     let server = Server::with(&["--tls-cert", file.to_str().unwrap()]);
@@ -128,7 +128,7 @@ fn the_prompt_shows_that_the_connection_is_encrypted() {
     }
 }
 
-/// Follows a script for the next connection.
+/// Runs a script for the next connection.
 fn next(listener: &TcpListener, script: impl FnOnce(&mut ScriptedServer)) {
     script(&mut ScriptedServer::on(listener));
 }
@@ -186,7 +186,7 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
 }
 
 #[test]
-fn what_was_accepted_at_a_terminal_is_accepted_in_scripts_by_host_and_port() {
+fn a_certificate_accepted_at_a_terminal_is_accepted_in_scripts() {
     let Some(identity) = Identity::new() else { return };
     let Some(other) = Identity::new() else { return };
     let (client, listener) = (Client::new(), listener());
