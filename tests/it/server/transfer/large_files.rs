@@ -272,3 +272,25 @@ fn the_client_needs_few_system_calls_for_a_large_file() {
     assert!(server.read("up") == bytes);
     assert!(down <= MAX && up <= MAX, "{down} calls down, {up} calls up");
 }
+
+#[test]
+#[ignore = "needs strace"]
+fn the_client_needs_few_system_calls_for_each_small_file() {
+    const MANY: usize = 50;
+    let (server, client) = (Server::start(), Client::new());
+    for dir in ["one", "many"] {
+        server.make_dir(dir);
+        let files = if dir == "one" { 1 } else { MANY + 1 };
+        (0..files).for_each(|number| server.write(format!("{dir}/{number}"), [0; 4096]));
+    }
+    let each = |mirror: &str, end: &str| {
+        let calls = |dir| calls_of(&client, &server, &format!("{mirror} {dir} {dir}{end}"));
+        let [one, many] = ["one", "many"].map(calls);
+        (many - one) / MANY
+    };
+    let down = each("MIRROR -j 1", "");
+    // 31, and further ones if the server is slow.
+    assert!((20..=37).contains(&down), "{down} down");
+    let up = each("MIRROR -R -j 1", "-up");
+    assert!((15..=30).contains(&up), "{up} up");
+}
