@@ -95,7 +95,7 @@ start_server() {
 
 # Prints the longest time of a row. Some versions of curl sleep for a second if a reply arrives before
 # they wait for it, and are stopped.
-patience() { case $1 in mirror_*) echo 120 ;; *) echo 20 ;; esac; }
+patience() { case $1 in mirror_*) echo 90 ;; *) echo 20 ;; esac; }
 
 bounded() { timeout "$longest" "${meter[@]}" "$@"; }
 ours() { bounded "$programs/ftp_client" -q "$@" 127.0.0.1 "$port"; }
