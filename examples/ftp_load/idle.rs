@@ -1,10 +1,10 @@
 //! Scenario `idle`: opens many sessions that do nothing, and measures the server.
 
-use crate::crew::{self, Outcome, Plan, Turn};
 use crate::figures::Latencies;
 use crate::options::Options;
 use crate::process::{Tree, Workers};
 use crate::record::Record;
+use crate::runner::{self, Outcome, Plan, Turn};
 use crate::scenario::{BUFFER, Finding, describe_latencies, heading, verdict};
 use crate::session::Session;
 use std::io;
@@ -70,7 +70,7 @@ pub fn open(options: &Options, count: usize) -> (Outcome, Vec<Session<'_>>) {
         server: options.server,
         workers: Workers::Stay,
     };
-    let (outcome, opened) = crew::run(&plan, || Ok(Vec::new()), open_one(options));
+    let (outcome, opened) = runner::run(&plan, || Ok(Vec::new()), open_one(options));
     (outcome, opened.into_iter().flatten().collect())
 }
 

@@ -1,18 +1,18 @@
 //! `ftp_load`: a load generator for FTP servers.
 //!
-//! A session is in [`session`], its connections in [`link`], many concurrent sessions are in [`crew`], their work is in
+//! A session is in [`session`], its connections in [`connection`], many concurrent sessions are in [`runner`], their work is in
 //! [`scenario`], and the measurement of the server is in [`process`].
 
 mod bare;
 mod chart;
-mod crew;
+mod connection;
 mod figures;
 mod idle;
-mod link;
 mod options;
 mod process;
 mod record;
 mod report;
+mod runner;
 mod scenario;
 mod session;
 mod soak;
@@ -66,7 +66,7 @@ fn with(
 fn load(options: &Options) -> Result<(), String> {
     if options.target.tls {
         // Before there are threads, whose stacks are small.
-        link::context().map_err(|error| error.to_string())?;
+        connection::context().map_err(|error| error.to_string())?;
     }
     let finding = scenario::run(options);
     let text = match options.output {

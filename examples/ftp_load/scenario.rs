@@ -1,10 +1,10 @@
 //! The scenarios: the work of each client, and the recorded results.
 
-use crate::crew::{self, Outcome, Plan, Turn};
 use crate::figures::Latencies;
 use crate::options::{Naming, Options, Scenario};
 use crate::process::{Tree, Workers};
 use crate::record::Record;
+use crate::runner::{self, Outcome, Plan, Turn};
 use crate::session::Session;
 use crate::{idle, soak};
 use std::io;
@@ -100,7 +100,7 @@ fn retr(options: &Options, plan: &Plan) -> Outcome {
     let fetch = |mover: &mut Mover<'_>, turn: Turn| {
         fetch(options, &mut mover.session, &mut mover.buffer, turn.deadline)
     };
-    crew::run(plan, || Mover::open(options, &numbers), fetch).0
+    runner::run(plan, || Mover::open(options, &numbers), fetch).0
 }
 
 /// Fetches files at a rate, with the sessions in turn. A few threads share the sessions: a thread for
@@ -123,7 +123,7 @@ fn retr_at_rate(options: &Options, plan: &Plan) -> Outcome {
         Ok(bytes)
     };
     let plan = Plan { clients: plan.clients.min(WORKERS), ..*plan };
-    let (mut outcome, _) = crew::run(&plan, || Ok(vec![0; BUFFER]), fetch);
+    let (mut outcome, _) = runner::run(&plan, || Ok(vec![0; BUFFER]), fetch);
     outcome.errors += opened.errors;
     outcome.error = opened.error.or(outcome.error);
     outcome
@@ -154,7 +154,7 @@ fn stor(options: &Options, plan: &Plan) -> Outcome {
         };
         mover.session.send(&command, &mover.buffer, size, turn.deadline)
     };
-    crew::run(plan, || Mover::open(options, &numbers), store).0
+    runner::run(plan, || Mover::open(options, &numbers), store).0
 }
 
 fn list(options: &Options, plan: &Plan) -> Finding {
@@ -165,7 +165,7 @@ fn list(options: &Options, plan: &Plan) -> Finding {
     };
     let open = || Mover::open(options, &numbers);
     let growth = open().and_then(|mover| growth(options, mover, list));
-    let (outcome, _) = crew::run(plan, open, list);
+    let (outcome, _) = runner::run(plan, open, list);
     let mut record = heading(options);
     describe(&outcome, &mut record);
     record.number("peak_growth_kib", growth.ok().flatten());
@@ -196,9 +196,9 @@ fn login(options: &Options, plan: &Plan) -> Outcome {
     };
     if let Some(accounts) = options.accounts.filter(|_| options.warm_up) {
         // A login that fails here fails again in the measurement.
-        let _ = crew::run(&Plan { count: accounts.count(), ..*plan }, || Ok(()), visit);
+        let _ = runner::run(&Plan { count: accounts.count(), ..*plan }, || Ok(()), visit);
     }
-    crew::run(plan, || Ok(()), visit).0
+    runner::run(plan, || Ok(()), visit).0
 }
 
 fn churn(options: &Options, plan: &Plan) -> Outcome {
@@ -210,7 +210,7 @@ fn churn(options: &Options, plan: &Plan) -> Outcome {
         bytes += session.receive(&fetch, buffer, turn.deadline)?;
         session.quit().map(|()| bytes)
     };
-    crew::run(plan, || Ok(vec![0; BUFFER]), visit).0
+    runner::run(plan, || Ok(vec![0; BUFFER]), visit).0
 }
 
 /// Creates the record with the parameters of the run.

@@ -4,7 +4,7 @@
 //! costs time, and a load generator must cost less than the server. It uses the same [`Control`]
 //! and nothing else of the client.
 
-use crate::link::Link;
+use crate::connection::Link;
 use mt_ftp::protocol::address::{parse_extended_passive, parse_passive};
 use mt_ftp::protocol::{Code, Control, Reply};
 use std::io::{self, Read, Write};

@@ -6,10 +6,10 @@
 //! USER, PASS), because otherwise connections and their ports would take most of the time. If a
 //! server does not support REIN, each piece uses a new connection.
 
-use crate::crew::{self, Outcome, Plan};
 use crate::options::Options;
 use crate::process::{Holdings, Tree, Workers};
 use crate::record::Record;
+use crate::runner::{self, Outcome, Plan};
 use crate::scenario::{BUFFER, Finding, SMALL, describe, heading, verdict};
 use crate::session::Session;
 use std::io;
@@ -82,7 +82,8 @@ fn work(options: &Options, deadline: Instant, count: u64) -> Outcome {
     };
     let numbers = AtomicU64::new(0);
     let open = || Ok(Visitor::new(options, numbers.fetch_add(1, Ordering::Relaxed)));
-    let (outcome, visitors) = crew::run(&plan, open, |visitor, turn| visitor.visit(turn.deadline));
+    let (outcome, visitors) =
+        runner::run(&plan, open, |visitor, turn| visitor.visit(turn.deadline));
     visitors.into_iter().for_each(Visitor::leave);
     outcome
 }
