@@ -1,10 +1,10 @@
 //! `ftp_load bare`: the minimal server, which does only what a transfer needs.
 //!
-//! It has no checks: no login, no paths, no limits, no deadlines, no ABOR; it treats the result of
-//! one read as one line. It only shows what the machine and a thread per client allow: RETR
+//! It checks nothing: there is no login, no path check, no limit, no deadline and no ABOR, and the
+//! result of one read is taken as one line. It shows what the machine and a thread per client allow: RETR
 //! through a pipe without copying to user space (std uses splice), STOR through one large buffer,
-//! one passive listener per session, TCP_NODELAY, one write per reply. The cost of everything else
-//! that a real server does is the difference to this one.
+//! one passive listener per session, TCP_NODELAY, one write per reply. The difference to this server is
+//! the cost of everything else that a real server does.
 
 use mt_ftp::args::{Flag, Parsed, Program, Usage, port};
 use std::fs::{self, File};
@@ -73,7 +73,7 @@ impl Client {
             let text = String::from_utf8_lossy(&line[..length]).into_owned();
             let (verb, argument) = text.trim_end().split_once(' ').unwrap_or((text.trim_end(), ""));
             match verb {
-                "USER" => self.reply("331 go on")?,
+                "USER" => self.reply("331 password")?,
                 "PASS" => self.reply("230 in")?,
                 "EPSV" => self.listen()?,
                 "RETR" => self.retrieve(argument)?,

@@ -69,7 +69,7 @@ pub fn draw(results: &Results) -> String {
 }
 
 fn draw_panel(results: &Results, line: &Line, out: &mut String, (x, y): (f64, f64)) {
-    let better = match line.kind.better {
+    let better = match line.metric.better {
         Better::More => "",
         Better::Less => ", less is better",
     };
@@ -78,7 +78,7 @@ fn draw_panel(results: &Results, line: &Line, out: &mut String, (x, y): (f64, f6
         "<text class=\"title\" x=\"{x}\" y=\"{}\">{} <tspan class=\"unit\">{}{better}</tspan></text>",
         y + 16.0,
         escaped(&line.row),
-        escaped(line.kind.unit),
+        escaped(line.metric.unit),
     );
     let most = line.medians.iter().flatten().copied().fold(0.0, f64::max);
     for (at, (server, value)) in results.servers.iter().zip(&line.medians).enumerate() {

@@ -1,4 +1,4 @@
-//! [`Link`]: a connection whose calls wait, in clear or under TLS.
+//! [`Connection`]: a connection with blocking calls, in clear or under TLS.
 
 use mt_ftp::net::{self, Data};
 use mt_ftp::sys::{
@@ -12,20 +12,20 @@ use std::time::Duration;
 /// A connection. In clear its socket blocks, so that a call is one system call. Under TLS the socket
 /// does not block, and a call polls if it would.
 #[derive(Debug)]
-pub struct Link {
+pub struct Connection {
     data: Data,
-    patience: Duration,
+    timeout: Duration,
 }
 
-impl Link {
-    /// Takes a connected socket, whose reads and writes time out after `patience`.
+impl Connection {
+    /// Takes a connected socket, whose reads and writes time out after `timeout`.
     ///
     /// # Errors
     /// Returns the errors of the socket.
-    pub fn new(tcp: TcpStream, patience: Duration) -> io::Result<Link> {
-        tcp.set_read_timeout(Some(patience))?;
-        tcp.set_write_timeout(Some(patience))?;
-        Ok(Link { data: tcp.into(), patience })
+    pub fn new(tcp: TcpStream, timeout: Duration) -> io::Result<Connection> {
+        tcp.set_read_timeout(Some(timeout))?;
+        tcp.set_write_timeout(Some(timeout))?;
+        Ok(Connection { data: tcp.into(), timeout })
     }
 
     /// Sends small writes at once.
@@ -49,18 +49,18 @@ impl Link {
     pub fn encrypt(&mut self, session: Option<&TlsSession>) -> io::Result<()> {
         let tcp = self.data.tcp().try_clone()?;
         let host = tcp.peer_addr()?.ip().to_string();
-        self.shake_hands(context()?.connect(tcp, &host, session)?)
+        self.handshake(context()?.connect(tcp, &host, session)?)
     }
 
     /// Continues under TLS, after the handshake.
-    fn shake_hands(&mut self, tls: Tls) -> io::Result<()> {
+    fn handshake(&mut self, tls: Tls) -> io::Result<()> {
         self.data = Box::new(tls).into();
-        self.patiently(Interest::Read, |data| data.tls_mut().map_or(Ok(()), Tls::handshake))
+        self.retry_until_ready(Interest::Read, |data| data.tls_mut().map_or(Ok(()), Tls::handshake))
     }
 
     /// Closes a data connection from which everything was read.
     pub fn end_download(mut self) {
-        // A connection that was lost needs no goodbye.
+        // An error means that the connection was lost, and then no close_notify is needed.
         let _ = self.data.end_sending();
     }
 
@@ -74,7 +74,7 @@ impl Link {
         if self.data.is_plain() {
             return Ok(());
         }
-        self.say_end()?;
+        self.send_close_notify()?;
         // An error is that of a connection that has ended.
         let _ = self.data.tcp().shutdown(Shutdown::Write);
         while let Ok(1..) = self.read(&mut [0; 1024]) {}
@@ -82,8 +82,10 @@ impl Link {
     }
 
     /// Sends the close_notify of an encrypted connection.
-    fn say_end(&mut self) -> io::Result<()> {
-        self.patiently(Interest::Write, |data| data.tls_mut().map_or(Ok(()), Tls::end_sending))
+    fn send_close_notify(&mut self) -> io::Result<()> {
+        self.retry_until_ready(Interest::Write, |data| {
+            data.tls_mut().map_or(Ok(()), Tls::end_sending)
+        })
     }
 
     /// Reads until the server has closed the connection.
@@ -103,8 +105,8 @@ impl Link {
         }
         if !self.data.is_plain() {
             // Some servers wait for the client's close_notify before they close the socket.
-            let _ = self.say_end();
-            let until = net::deadline(self.patience);
+            let _ = self.send_close_notify();
+            let until = net::deadline(self.timeout);
             let readable = || PollItem::new(self.data.handle(), Interest::Read);
             while net::wait(&mut [readable()], until).is_ok()
                 && let Ok(1..) = self.data.tcp().read(&mut piece)
@@ -113,9 +115,9 @@ impl Link {
         Ok(())
     }
 
-    /// Repeats a call that would block once it will not. In clear the socket blocks, and `WouldBlock` is
-    /// the system's word for its timeout.
-    fn patiently<T>(
+    /// Repeats a call that would block, once the socket is ready. In clear the socket blocks, and
+    /// `WouldBlock` means that the call timed out.
+    fn retry_until_ready<T>(
         &mut self,
         own: Interest,
         mut call: impl FnMut(&mut Data) -> io::Result<T>,
@@ -126,21 +128,21 @@ impl Link {
                 Err(error) if error.kind() == ErrorKind::WouldBlock && !self.data.is_plain() => {}
                 other => return other,
             }
-            until = until.or_else(|| net::deadline(self.patience));
+            until = until.or_else(|| net::deadline(self.timeout));
             net::wait(&mut [PollItem::new(self.data.handle(), self.data.wants(own))], until)?;
         }
     }
 }
 
-impl Read for Link {
+impl Read for Connection {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.patiently(Interest::Read, |data| data.read(buffer))
+        self.retry_until_ready(Interest::Read, |data| data.read(buffer))
     }
 }
 
-impl Write for Link {
+impl Write for Connection {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.patiently(Interest::Write, |data| data.write(bytes))
+        self.retry_until_ready(Interest::Write, |data| data.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -148,8 +150,8 @@ impl Write for Link {
     }
 }
 
-/// Returns the rules that all encrypted connections share, which the first call makes: TLS 1.3, so that
-/// all servers are measured with the same version.
+/// Returns the TLS settings of all encrypted connections, which the first call creates. They require
+/// TLS 1.3, so that all servers are measured with the same version.
 ///
 /// # Errors
 /// Fails if there is no TLS library, or if it cannot be used.
@@ -163,10 +165,10 @@ pub fn context() -> io::Result<&'static TlsContext> {
 }
 
 #[cfg(test)]
-impl Link {
+impl Connection {
     /// Encrypts the server's end of a connection.
     pub fn accept(&mut self, context: &TlsContext) -> io::Result<()> {
         let tcp = self.data.tcp().try_clone()?;
-        self.shake_hands(context.accept(tcp, &[1; 16], None)?)
+        self.handshake(context.accept(tcp, &[1; 16], None)?)
     }
 }

@@ -2,34 +2,34 @@
 
 use crate::figures::Latencies;
 use crate::options::Options;
-use crate::process::{Tree, Workers};
+use crate::process::{ProcessTree, Workers};
 use crate::record::Record;
-use crate::runner::{self, Outcome, Plan, Turn};
-use crate::scenario::{BUFFER, Finding, describe_latencies, heading, verdict};
+use crate::runner::{self, Outcome, Plan, Task};
+use crate::scenario::{BUFFER, ScenarioResult, describe_latencies, heading, verdict};
 use crate::session::Session;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The time limit for opening sessions.
-const OPENING: Duration = Duration::from_secs(60);
+const OPEN_LIMIT: Duration = Duration::from_secs(60);
 
 /// The number of sessions that are opened at a time: enough to keep the server busy, without a
 /// thread for each session.
 const OPENERS: usize = 32;
 
 /// The idle time before the memory is measured, because servers release memory with a delay.
-const REST: Duration = Duration::from_secs(4);
+const SETTLE_TIME: Duration = Duration::from_secs(4);
 
 /// The number of times that the additional client fetches its file; the best rate counts.
 const FETCHES: usize = 3;
 
 /// Opens the sessions, sends NOOP in some of them, and lets one more client fetch a file.
-pub fn run(options: &Options) -> Finding {
-    let before = options.server.and_then(Tree::holdings);
+pub fn run(options: &Options) -> ScenarioResult {
+    let before = options.server.and_then(ProcessTree::resource_use);
     let (outcome, mut sessions) = open(options, options.clients);
-    thread::sleep(REST);
-    let after = options.server.and_then(Tree::holdings);
+    thread::sleep(SETTLE_TIME);
+    let after = options.server.and_then(ProcessTree::resource_use);
 
     let mut record = heading(options);
     let open = sessions.len() as f64;
@@ -47,14 +47,14 @@ pub fn run(options: &Options) -> Finding {
     let deadline = Instant::now() + options.limit;
     let asked = noop(&mut sessions, options.count, deadline).and_then(|latencies| {
         describe_latencies(&latencies, &mut record);
-        one_more(options, deadline, &mut record)
+        fetch_with_new_client(options, deadline, &mut record)
     });
     if let Some(error) = outcome.error.clone().or(asked.as_ref().err().map(io::Error::to_string)) {
         record.text("error", &error);
     }
     let verdict =
         verdict(&outcome, options.clients as u64).and(asked.map_err(|error| error.to_string()));
-    Finding { record, verdict }
+    ScenarioResult { record, verdict }
 }
 
 /// Opens this many sessions in TYPE I, which list the directory if the options say so.
@@ -65,7 +65,7 @@ pub fn open(options: &Options, count: usize) -> (Outcome, Vec<Session<'_>>) {
     let plan = Plan {
         clients: count.min(OPENERS),
         count: count as u64,
-        limit: OPENING,
+        limit: OPEN_LIMIT,
         rate: None,
         server: options.server,
         workers: Workers::Stay,
@@ -76,11 +76,11 @@ pub fn open(options: &Options, count: usize) -> (Outcome, Vec<Session<'_>>) {
 
 fn open_one<'a>(
     options: &'a Options,
-) -> impl Fn(&mut Vec<Session<'a>>, Turn) -> io::Result<u64> + Sync {
-    |sessions, turn| {
+) -> impl Fn(&mut Vec<Session<'a>>, Task) -> io::Result<u64> + Sync {
+    |sessions, task| {
         let mut session = Session::open(&options.target)?;
         if options.list {
-            session.receive(&format!("LIST {}", options.dir), &mut [0; 4096], turn.deadline)?;
+            session.receive(&format!("LIST {}", options.dir), &mut [0; 4096], task.deadline)?;
         }
         sessions.push(session);
         Ok(0)
@@ -93,7 +93,7 @@ fn noop(sessions: &mut [Session<'_>], count: u64, deadline: Instant) -> io::Resu
     let mut taken = Vec::new();
     for session in sessions.iter_mut().step_by(step) {
         let begun = Instant::now();
-        session.say("NOOP")?;
+        session.execute("NOOP")?;
         taken.push(begun.elapsed());
         if Instant::now() > deadline {
             break;
@@ -102,7 +102,11 @@ fn noop(sessions: &mut [Session<'_>], count: u64, deadline: Instant) -> io::Resu
     Ok(Latencies::new(taken))
 }
 
-fn one_more(options: &Options, deadline: Instant, record: &mut Record) -> io::Result<()> {
+fn fetch_with_new_client(
+    options: &Options,
+    deadline: Instant,
+    record: &mut Record,
+) -> io::Result<()> {
     let Some(file) = &options.file else { return Ok(()) };
     let mut session = Session::open(&options.target)?;
     let mut buffer = vec![0; BUFFER];

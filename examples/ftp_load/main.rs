@@ -1,7 +1,8 @@
 //! `ftp_load`: a load generator for FTP servers.
 //!
-//! A session is in [`session`], its connections in [`connection`], many concurrent sessions are in [`runner`], their work is in
-//! [`scenario`], and the measurement of the server is in [`process`].
+//! [`scenario`] defines the tasks, [`runner`] runs them in many threads, [`session`] is one FTP session,
+//! [`connection`] one of its connections, and [`process`] measures the server. [`report`] and [`chart`]
+//! present the results, and [`bare`] is a minimal server to compare others with.
 
 mod bare;
 mod chart;
@@ -68,13 +69,13 @@ fn load(options: &Options) -> Result<(), String> {
         // Before there are threads, whose stacks are small.
         connection::context().map_err(|error| error.to_string())?;
     }
-    let finding = scenario::run(options);
+    let result = scenario::run(options);
     let text = match options.output {
-        Output::Json => format!("{}\n", finding.record.to_json()),
-        Output::Table => table(&finding.record),
+        Output::Json => format!("{}\n", result.record.to_json()),
+        Output::Table => table(&result.record),
     };
     print(&text)?;
-    finding.verdict
+    result.verdict
 }
 
 /// Formats the record with one line per value.

@@ -1,6 +1,6 @@
 //! The command line of the load generator.
 
-use crate::process::Tree;
+use crate::process::ProcessTree;
 use crate::session::{Passive, Target};
 use mt_ftp::args::{Flag, Parsed, Program, Usage, duration, integer, one_of, port, size};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -30,9 +30,9 @@ pub static PROGRAM: Program = Program {
         Flag::switch("tls", "encrypt all connections by AUTH TLS and PROT P, with TLS 1.3"),
         Flag::option("timeout", "D", "longest wait for the server").or("20s"),
         Flag::option("clients", "N", "concurrent sessions").or("1"),
-        Flag::option("count", "N", "total pieces of work").or("1000"),
+        Flag::option("count", "N", "total tasks").or("1000"),
         Flag::option("seconds", "D", "stop after this time").or("60s"),
-        Flag::option("rate", "N", "start N pieces of work a second, whether earlier ones are done"),
+        Flag::option("rate", "N", "start N tasks a second, even if earlier ones are not done"),
         Flag::option("idle", "N", "open N more sessions first, which stay idle").or("0"),
         Flag::option("file", "NAME", "file to fetch, or prefix of the names of stored files"),
         Flag::option(
@@ -56,12 +56,13 @@ Scenarios:
   login   connect, log in, QUIT
   churn   connect, log in, list --dir, fetch --file, QUIT
   list    sessions that list --dir with --verb
-  idle    open --clients sessions and keep them: the time it takes, the memory
-          of each, NOOP in --count of them, then one more client fetches --file
+  idle    open --clients sessions and keep them open: measure the time and the
+          memory of each, send NOOP in --count of them, fetch --file with a new
+          client
   soak    --count times: log in, list, fetch, store; fails if the server's
           memory, descriptors or threads grew since the first 1,000
 
-With --rate, the pieces of work start at equal intervals, and their latency
+With --rate, the tasks start at equal intervals, and their latency
 counts from the time at which they should have started: a server that falls
 behind does not get fewer of them. retr then uses its sessions in turn: with as
 many --clients as --rate, each session fetches a file once a second.
@@ -69,10 +70,10 @@ A session's data connection is a new one for each transfer; with --tls it
 resumes the TLS session of the control connection, and certificates are not
 checked. Every client is a thread, and takes one or two descriptors: ulimit -Hn
 is the limit.
-bare is a server that checks nothing, to see what is possible at all; report
-shows files of JSON lines, as tables or as a chart. Each has its own --help.
+bare is a minimal server that checks nothing, as the limit for other servers;
+report shows files of JSON lines as tables or as a chart. Both have --help.
 
-Exit status: 0 all worked; 1 something failed; 2 wrong usage.",
+Exit status: 0 success; 1 a task failed or was not done in time; 2 wrong usage.",
 };
 
 /// The parsed command line.
@@ -84,7 +85,7 @@ pub struct Options {
     pub scenario: Scenario,
     /// The number of concurrent sessions.
     pub clients: usize,
-    /// The total number of pieces of work.
+    /// The total number of tasks.
     pub count: u64,
     /// The time limit.
     pub limit: Duration,
@@ -92,7 +93,7 @@ pub struct Options {
     pub accounts: Option<Accounts>,
     /// Log in with each account before the measurement.
     pub warm_up: bool,
-    /// The number of pieces of work to start in a second; `None` for as many as possible.
+    /// The number of tasks to start in a second; `None` for as many as possible.
     pub rate: Option<u32>,
     /// The number of additional sessions that stay idle.
     pub idle: usize,
@@ -109,7 +110,7 @@ pub struct Options {
     /// LIST, NLST or MLSD.
     pub verb: &'static str,
     /// The server's processes.
-    pub server: Option<Tree>,
+    pub server: Option<ProcessTree>,
     /// The name of the result.
     pub row: String,
     /// The name of the server.
@@ -154,7 +155,7 @@ pub enum Scenario {
 /// The names of stored files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Naming {
-    /// A name for each file, because some servers do not let visitors replace files.
+    /// A name for each file, because some servers do not let clients replace files.
     EachFile,
     /// A name for each session.
     EachSession,
@@ -209,7 +210,7 @@ impl Options {
             dir: text(parsed, "dir")?,
             list: parsed.switch("list"),
             verb: parsed.need("verb", one_of(VERBS))?,
-            server: parsed.get("pid", integer(1..=u32::MAX))?.map(Tree::of),
+            server: parsed.get("pid", integer(1..=u32::MAX))?.map(ProcessTree::of),
             row: parsed.get("row", any)?.unwrap_or_else(|| name.to_owned()),
             server_name: text(parsed, "server")?,
             output: if parsed.switch("json") { Output::Json } else { Output::Table },
@@ -221,7 +222,7 @@ impl Options {
         self.file.as_deref().unwrap_or_default()
     }
 
-    /// Returns the user name for a piece of work.
+    /// Returns the user name for a task.
     pub fn user(&self, number: u64) -> String {
         let user = &self.target.user;
         match self.accounts {
@@ -265,7 +266,7 @@ fn target(parsed: &Parsed) -> Result<Target, Usage> {
         password: text(parsed, "password")?,
         passive: parsed.need("passive", one_of(PASSIVE))?,
         tls: parsed.switch("tls"),
-        patience: parsed.need("timeout", duration)?.max(Duration::from_millis(1)),
+        timeout: parsed.need("timeout", duration)?.max(Duration::from_millis(1)),
     })
 }
 

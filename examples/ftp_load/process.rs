@@ -12,13 +12,13 @@ const TICKS: f64 = 100.0;
 
 /// A process and its descendants.
 #[derive(Clone, Copy, Debug)]
-pub struct Tree {
+pub struct ProcessTree {
     root: u32,
 }
 
 /// The processor time so far, from two sources.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Processor {
+pub struct CpuTime {
     /// The time of all processes and their terminated children, with a resolution of 10 ms per
     /// process.
     ticks: f64,
@@ -38,12 +38,12 @@ pub enum Workers {
 
 /// Memory, descriptors, threads and processes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Holdings {
+pub struct ResourceUse {
     /// Bytes of memory that are not shared with other processes.
     pub private: u64,
     /// Bytes of resident memory.
     pub resident: u64,
-    /// The peak of the resident memory, since the start or since [`Tree::forget_peak`].
+    /// The peak of the resident memory, since the start or since [`ProcessTree::reset_peak`].
     pub peak: u64,
     /// The number of open descriptors.
     pub descriptors: u64,
@@ -53,36 +53,37 @@ pub struct Holdings {
     pub processes: u64,
 }
 
-impl Tree {
+impl ProcessTree {
     /// Returns the process with this number and its descendants.
-    pub fn of(root: u32) -> Tree {
-        Tree { root }
+    pub fn of(root: u32) -> ProcessTree {
+        ProcessTree { root }
     }
 
     /// Returns this process and its descendants.
-    pub fn own() -> Tree {
-        Tree { root: std::process::id() }
+    pub fn own() -> ProcessTree {
+        ProcessTree { root: std::process::id() }
     }
 
     /// Returns the processor time used so far.
-    pub fn processor(self) -> Option<Processor> {
+    pub fn cpu_time(self) -> Option<CpuTime> {
         let members = self.members()?;
         let ticks = members.values().map(|stat| stat.ticks).sum::<u64>() as f64 / TICKS;
-        let exact = members.keys().map(|pid| living_threads(*pid)).sum::<u64>() as f64 / 1e9;
-        Some(Processor { ticks, exact, processes: members.len() })
+        let exact =
+            members.keys().map(|pid| running_time_of_threads(*pid)).sum::<u64>() as f64 / 1e9;
+        Some(CpuTime { ticks, exact, processes: members.len() })
     }
 
     /// Returns the current memory, descriptors and threads.
-    pub fn holdings(self) -> Option<Holdings> {
-        let mut sum = Holdings::default();
+    pub fn resource_use(self) -> Option<ResourceUse> {
+        let mut sum = ResourceUse::default();
         for pid in self.members()?.into_keys() {
             sum.add(pid);
         }
         Some(sum)
     }
 
-    /// Resets [`Holdings::peak`]. This requires permission to modify the processes.
-    pub fn forget_peak(self) {
+    /// Resets [`ResourceUse::peak`]. This requires permission to modify the processes.
+    pub fn reset_peak(self) {
         for pid in self.members().into_iter().flatten().map(|(pid, _)| pid) {
             let _ = fs::write(format!("/proc/{pid}/clear_refs"), "5");
         }
@@ -107,12 +108,12 @@ impl Tree {
     }
 }
 
-impl Processor {
+impl CpuTime {
     /// Returns the seconds of processor time between `self` and `later`.
     ///
     /// The exact time misses threads that have terminated; the time in ticks is rounded down twice
     /// for each process. The exact time is used if it can be correct.
-    pub fn until(self, later: Processor, workers: Workers) -> f64 {
+    pub fn until(self, later: CpuTime, workers: Workers) -> f64 {
         let (ticks, exact) = (later.ticks - self.ticks, later.exact - self.exact);
         let rounding = 2.0 * later.processes as f64 / TICKS;
         match workers {
@@ -122,10 +123,10 @@ impl Processor {
     }
 }
 
-impl Holdings {
+impl ResourceUse {
     fn add(&mut self, pid: u32) {
-        let status = Table::read(&format!("/proc/{pid}/status"));
-        let memory = Table::read(&format!("/proc/{pid}/smaps_rollup"));
+        let status = StatusFile::read(&format!("/proc/{pid}/status"));
+        let memory = StatusFile::read(&format!("/proc/{pid}/smaps_rollup"));
         self.private += memory.kib("Private_Clean") + memory.kib("Private_Dirty");
         self.resident += status.kib("VmRSS");
         self.peak += status.kib("VmHWM");
@@ -158,11 +159,11 @@ impl Stat {
 }
 
 /// A file with lines of the form `name: number unit`.
-struct Table(String);
+struct StatusFile(String);
 
-impl Table {
-    fn read(path: &str) -> Table {
-        Table(fs::read_to_string(path).unwrap_or_default())
+impl StatusFile {
+    fn read(path: &str) -> StatusFile {
+        StatusFile(fs::read_to_string(path).unwrap_or_default())
     }
 
     fn number(&self, name: &str) -> u64 {
@@ -177,7 +178,7 @@ impl Table {
 }
 
 /// Returns the nanoseconds that the existing threads of a process have run.
-fn living_threads(pid: u32) -> u64 {
+fn running_time_of_threads(pid: u32) -> u64 {
     let tasks = format!("/proc/{pid}/task");
     let times = numbers_in(&tasks).filter_map(|thread| {
         let text = fs::read_to_string(format!("{tasks}/{thread}/schedstat")).ok()?;
@@ -205,15 +206,15 @@ mod tests {
 
     #[test]
     fn tables_are_read_by_whole_names() {
-        let table = Table("VmRSS:\t  12 kB\nVmRSSx:\t 99 kB\nThreads:\t3\n".into());
+        let table = StatusFile("VmRSS:\t  12 kB\nVmRSSx:\t 99 kB\nThreads:\t3\n".into());
         assert_eq!((table.kib("VmRSS"), table.number("Threads")), (12 * 1024, 3));
         assert_eq!(table.number("Thread"), 0);
     }
 
     #[test]
     fn the_exact_time_counts_unless_threads_have_ended() {
-        let start = Processor { ticks: 1.0, exact: 0.5, processes: 1 };
-        let later = |ticks, exact| Processor { ticks, exact, processes: 1 };
+        let start = CpuTime { ticks: 1.0, exact: 0.5, processes: 1 };
+        let later = |ticks, exact| CpuTime { ticks, exact, processes: 1 };
         assert_eq!(start.until(later(2.0, 1.515625), Workers::Stay), 1.015625);
         assert_eq!(start.until(later(2.0, 0.75), Workers::Stay), 1.0);
         assert_eq!(start.until(later(2.0, 1.515625), Workers::Leave), 1.0);

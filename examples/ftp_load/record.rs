@@ -149,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_record_survives_writing_and_parsing() {
         let mut record = Record::default();
         assert_eq!(Record::parse(&record.to_json()), Some(record.clone()));
         record.text("row \"1\"", "a\\b\n\u{1b}[31m\u{9b}é, }: {");

@@ -1,7 +1,7 @@
 //! `ftp_load report`: tables with the medians of many runs side by side.
 //!
-//! It reads the lines of `--json` and writes Markdown. The first server that appears is the
-//! measured one, one with the name `bare` is the limit, and all others are peers. A ratio above 1
+//! It reads the lines of `--json` and writes Markdown. The first server in the file is the measured
+//! one, the server `bare` is the limit, and all others are peers. A ratio above 1
 //! always means that the first server is better, whichever direction of the unit is better.
 
 use crate::figures::{median, short};
@@ -25,9 +25,9 @@ pub static PROGRAM: Program = Program {
 /// The name of the server that is the limit and not a peer.
 pub const LIMIT: &str = "bare";
 
-/// A kind of number in a record.
+/// A number in a record that is reported.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
+pub struct Metric {
     /// The table that contains it.
     pub table: Table,
     /// Its name in the record.
@@ -46,11 +46,11 @@ pub enum Table {
     /// Rates.
     Speed,
     /// Processor time.
-    Processor,
+    CpuTime,
     /// Latencies.
     Latency,
     /// Failures, memory, and rates after a long time.
-    Else,
+    Resources,
 }
 
 /// The direction that is better.
@@ -62,40 +62,44 @@ pub enum Better {
     Less,
 }
 
-const fn kind(
+const fn metric(
     table: Table,
     name: &'static str,
     unit: &'static str,
     better: Better,
     of: fn(&Record) -> bool,
-) -> Kind {
-    Kind { table, name, unit, better, of }
+) -> Metric {
+    Metric { table, name, unit, better, of }
 }
 
-/// All kinds of numbers, in the order of the tables.
-const KINDS: &[Kind] = &[
-    kind(Table::Speed, "mb_per_second", "MB/s", Better::More, is_large),
-    kind(Table::Speed, "per_second", "/s", Better::More, is_many),
-    kind(Table::Speed, "p50_ms", "ms", Better::Less, |run| is(run, "list")),
-    kind(Table::Speed, "open_s", "s to open all", Better::Less, |run| is(run, "idle")),
-    kind(Table::Processor, "server_cpu_s_per_gib", "s/GiB", Better::Less, is_large),
-    kind(Table::Processor, "server_cpu_s_per_1000", "s/1000", Better::Less, |run| {
-        is_many(run) || is(run, "list")
+/// All metrics, in the order of the tables.
+const METRICS: &[Metric] = &[
+    metric(Table::Speed, "mb_per_second", "MB/s", Better::More, is_large),
+    metric(Table::Speed, "per_second", "/s", Better::More, has_rate),
+    metric(Table::Speed, "p50_ms", "ms", Better::Less, |run| is(run, "list")),
+    metric(Table::Speed, "open_s", "s to open all", Better::Less, |run| is(run, "idle")),
+    metric(Table::CpuTime, "server_cpu_s_per_gib", "s/GiB", Better::Less, is_large),
+    metric(Table::CpuTime, "server_cpu_s_per_1000", "s/1000", Better::Less, |run| {
+        has_rate(run) || is(run, "list")
     }),
-    kind(Table::Latency, "p50_ms", "ms, p50", Better::Less, is_many),
-    kind(Table::Latency, "p99_ms", "ms, p99", Better::Less, is_many),
-    kind(Table::Latency, "p99_ms", "ms, NOOP p99", Better::Less, |run| is(run, "idle")),
-    kind(Table::Else, ERRORS, "refused or failed", Better::Less, |run| {
+    metric(Table::Latency, "p50_ms", "ms, p50", Better::Less, has_rate),
+    metric(Table::Latency, "p99_ms", "ms, p99", Better::Less, has_rate),
+    metric(Table::Latency, "p99_ms", "ms, NOOP p99", Better::Less, |run| is(run, "idle")),
+    metric(Table::Resources, ERRORS, "refused or failed", Better::Less, |run| {
         run.get_number("rate").is_some()
     }),
-    kind(Table::Else, "last_to_first", "last tenth / first", Better::More, |run| {
+    metric(Table::Resources, "last_to_first", "last tenth / first", Better::More, |run| {
         run.get_text("row").contains("in a row")
     }),
-    kind(Table::Else, "peak_growth_kib", "KiB more memory", Better::Less, |run| is(run, "list")),
-    kind(Table::Else, "private_kib_per_session", "KiB a session", Better::Less, |run| {
+    metric(Table::Resources, "peak_growth_kib", "KiB more memory", Better::Less, |run| {
+        is(run, "list")
+    }),
+    metric(Table::Resources, "private_kib_per_session", "KiB a session", Better::Less, |run| {
         is(run, "idle")
     }),
-    kind(Table::Else, "mb_per_second", "MB/s, one more RETR", Better::More, |run| is(run, "idle")),
+    metric(Table::Resources, "mb_per_second", "MB/s, RETR by a new client", Better::More, |run| {
+        is(run, "idle")
+    }),
 ];
 
 /// The name of the number of failures in a record.
@@ -123,7 +127,7 @@ fn is_large(run: &Record) -> bool {
     moves(run) && each.is_some_and(|(bytes, done)| bytes >= done * MIB)
 }
 
-fn is_many(run: &Record) -> bool {
+fn has_rate(run: &Record) -> bool {
     moves(run) && !is_large(run) || is(run, "login") || is(run, "churn")
 }
 
@@ -136,13 +140,13 @@ pub struct Results {
     runs: BTreeMap<(String, String), Vec<Record>>,
 }
 
-/// One kind of number of one row, with the median of each server.
+/// A metric of one row, with the median of each server.
 #[derive(Debug)]
 pub struct Line {
     /// The row.
     pub row: String,
-    /// The kind of number.
-    pub kind: Kind,
+    /// The metric.
+    pub metric: Metric,
     /// The medians, in the order of [`Results::servers`].
     pub medians: Vec<Option<f64>>,
 }
@@ -155,7 +159,7 @@ impl Results {
     pub fn parse(text: &str) -> Result<Results, String> {
         let mut results = Results::default();
         for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty()) {
-            let run = Record::parse(line).ok_or(format!("line {} is no record", number + 1))?;
+            let run = Record::parse(line).ok_or(format!("line {} is not a record", number + 1))?;
             results.add(run);
         }
         Ok(results)
@@ -179,23 +183,23 @@ impl Results {
     pub fn lines(&self, table: Table) -> Vec<Line> {
         let mut lines = Vec::new();
         for row in &self.rows {
-            for kind in KINDS.iter().filter(|kind| kind.table == table) {
+            for metric in METRICS.iter().filter(|metric| metric.table == table) {
                 let medians: Vec<Option<f64>> =
-                    self.servers.iter().map(|server| self.median(row, server, kind)).collect();
+                    self.servers.iter().map(|server| self.median(row, server, metric)).collect();
                 if medians.iter().any(Option::is_some) {
-                    lines.push(Line { row: row.clone(), kind: *kind, medians });
+                    lines.push(Line { row: row.clone(), metric: *metric, medians });
                 }
             }
         }
         lines
     }
 
-    /// Returns the median of all runs that succeeded. Only failures are also counted in other runs.
-    fn median(&self, row: &str, server: &str, kind: &Kind) -> Option<f64> {
+    /// Returns the median of all runs that succeeded. The number of failures also counts in the others.
+    fn median(&self, row: &str, server: &str, metric: &Metric) -> Option<f64> {
         let runs = self.runs.get(&(row.to_owned(), server.to_owned()))?;
-        let counts = |run: &Record| kind.name == ERRORS || has_succeeded(run);
-        let good = runs.iter().filter(|run| counts(run) && (kind.of)(run));
-        median(&good.filter_map(|run| run.get_number(kind.name)).collect::<Vec<_>>())
+        let counts = |run: &Record| metric.name == ERRORS || has_succeeded(run);
+        let good = runs.iter().filter(|run| counts(run) && (metric.of)(run));
+        median(&good.filter_map(|run| run.get_number(metric.name)).collect::<Vec<_>>())
     }
 
     /// Returns one failure for each row and server that has one.
@@ -204,7 +208,7 @@ impl Results {
         for ((row, server), runs) in &self.runs {
             let errors = runs.iter().map(|run| run.get_text("error"));
             let late = runs.iter().all(|run| run.get_number("done") == Some(0.0));
-            let late = late.then_some("not once in the time that was given");
+            let late = late.then_some("no task was done within the time limit");
             if let Some(error) = errors.into_iter().find(|error| !error.is_empty()).or(late) {
                 failures.push(format!("{server}, {row}: {error}"));
             }
@@ -217,9 +221,9 @@ impl Results {
         let mut out = String::new();
         let titles = [
             (Table::Speed, "How fast"),
-            (Table::Processor, "Processor time of the server"),
+            (Table::CpuTime, "Processor time of the server"),
             (Table::Latency, "Latency"),
-            (Table::Else, "Memory and endurance"),
+            (Table::Resources, "Memory and endurance"),
         ];
         for (table, title) in titles {
             let lines = self.lines(table);
@@ -244,7 +248,7 @@ impl Results {
         let rule = head.iter().enumerate().map(|(at, _)| if at < 2 { "---" } else { "---:" });
         let mut out = row_of(&head) + &row_of(&rule.collect::<Vec<_>>());
         for line in lines {
-            let mut cells = vec![line.row.clone(), line.kind.unit.to_owned()];
+            let mut cells = vec![line.row.clone(), line.metric.unit.to_owned()];
             cells.extend(line.medians.iter().map(|value| value.map_or("–".into(), short)));
             cells.extend(has_peers.then(|| ratio_cell(self.to_best_peer(line))));
             cells.extend(has_limit.then(|| ratio_cell(self.to_limit(line))));
@@ -263,7 +267,7 @@ impl Results {
 
     fn to_best_peer(&self, line: &Line) -> Option<f64> {
         let medians = self.peers().filter_map(|peer| line.medians[peer]);
-        let best = match line.kind.better {
+        let best = match line.metric.better {
             Better::More => medians.max_by(f64::total_cmp),
             Better::Less => medians.min_by(f64::total_cmp),
         };
@@ -279,7 +283,7 @@ impl Results {
 /// negative, and has no ratio then.
 fn ratio(line: &Line, theirs: f64) -> Option<f64> {
     let ours = line.medians[0]?;
-    let ratio = match line.kind.better {
+    let ratio = match line.metric.better {
         Better::More => ours / theirs,
         Better::Less => theirs / ours,
     };
@@ -289,6 +293,7 @@ fn ratio(line: &Line, theirs: f64) -> Option<f64> {
 /// Formats a ratio, in bold if the first server is worse.
 fn ratio_cell(ratio: Option<f64>) -> String {
     match ratio {
+        Some(ratio) if ratio >= 100.0 => short(ratio),
         Some(ratio) if ratio < 0.001 => "**<0.001**".into(),
         Some(ratio) if ratio < 0.1 => format!("**{ratio:.3}**"),
         Some(ratio) if ratio < 1.0 => format!("**{ratio:.2}**"),
@@ -411,6 +416,6 @@ mod tests {
 
     #[test]
     fn other_text_is_refused() {
-        assert_eq!(Results::parse("{}\nnot ours").unwrap_err(), "line 2 is no record");
+        assert_eq!(Results::parse("{}\nnot ours").unwrap_err(), "line 2 is not a record");
     }
 }

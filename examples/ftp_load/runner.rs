@@ -1,16 +1,16 @@
-//! Runs many sessions at the same work: they are opened first, started at the same time, and
-//! stopped by count or time.
-//!
-//! Without a rate, each thread starts its next piece of work when it has finished the last one. With
-//! a rate, the pieces start at equal intervals, and the duration of each counts from the time at
-//! which it should have started.
+//! Runs the tasks of a scenario in many threads: the sessions are opened first, the threads start
+//! at the same time, and they stop when the count or the time is reached.
 //!
 //! [`run`] starts a thread for each client. When all of them are ready, the clock starts, and each
-//! thread repeatedly takes the next piece of work until the count or the time is reached. The
-//! sessions are returned still open, so that the caller can measure the server's memory.
+//! thread repeatedly takes the next task until the count or the time is reached. The sessions are
+//! returned still open, so that the caller can measure the server's memory.
+//!
+//! Without a rate, each thread starts its next task when it has finished the last one. With a rate,
+//! the tasks start at equal intervals, and the duration of each counts from the time at which it
+//! should have started.
 
 use crate::figures::Latencies;
-use crate::process::{Processor, Tree, Workers};
+use crate::process::{CpuTime, ProcessTree, Workers};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -32,22 +32,22 @@ const PARTS: u64 = 10;
 pub struct Plan {
     /// The number of concurrent sessions.
     pub clients: usize,
-    /// The total number of pieces of work.
+    /// The total number of tasks.
     pub count: u64,
     /// The time limit, counted from the moment when all sessions are open.
     pub limit: Duration,
-    /// The number of pieces of work to start in a second; `None` for as many as possible.
+    /// The number of tasks to start in a second; `None` for as many as possible.
     pub rate: Option<u32>,
     /// The server's processes, if their resource use is to be measured.
-    pub server: Option<Tree>,
+    pub server: Option<ProcessTree>,
     /// Tells whether the server's workers exist from the beginning to the end of the work.
     pub workers: Workers,
 }
 
-/// A piece of work.
+/// A task: the login, transfer or listing that a scenario repeats.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn {
-    /// The number of the piece, from 0.
+pub struct Task {
+    /// The number of the task, from 0.
     pub number: u64,
     /// The time at which to stop; later failures do not count.
     pub deadline: Instant,
@@ -56,7 +56,7 @@ pub struct Turn {
 /// The result of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// The number of completed pieces.
+    /// The number of completed tasks.
     pub done: u64,
     /// The number of failures.
     pub errors: u64,
@@ -64,11 +64,11 @@ pub struct Outcome {
     pub error: Option<String>,
     /// The number of bytes moved.
     pub bytes: u64,
-    /// The time from the start of the first piece to the end of the last one.
+    /// The time from the start of the first task to the end of the last one.
     pub seconds: f64,
-    /// The duration of each piece.
+    /// The duration of each task.
     pub latencies: Latencies,
-    /// The rates in the first and in the last tenth of the run, in pieces per second.
+    /// The rates in the first and in the last tenth of the run, in tasks per second.
     pub tenths: Option<(f64, f64)>,
     /// The processor time of the server, in seconds.
     pub server_cpu: Option<f64>,
@@ -80,32 +80,32 @@ pub struct Outcome {
 pub fn run<S: Send>(
     plan: &Plan,
     open: impl Fn() -> io::Result<S> + Sync,
-    work: impl Fn(&mut S, Turn) -> io::Result<u64> + Sync,
+    work: impl Fn(&mut S, Task) -> io::Result<u64> + Sync,
 ) -> (Outcome, Vec<S>) {
-    let desk = Desk::new(plan);
+    let shared = Shared::new(plan);
     thread::scope(|scope| {
-        let member = || desk.member(&open, &work);
-        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, member);
+        let run_thread = || shared.run_thread(&open, &work);
+        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run_thread);
         let mut threads = Vec::new();
         for spawned in (0..plan.clients).map(spawn) {
             match spawned {
                 Ok(thread) => threads.push(thread),
-                Err(error) => desk.fail(&error),
+                Err(error) => shared.fail(&error),
             }
         }
-        desk.gate.wait_for(threads.len());
+        shared.barrier.wait_for(threads.len());
         let before = Sample::take(plan);
-        desk.gate.open(before.at);
-        let shares: Vec<Share<S>> =
+        shared.barrier.release(before.at);
+        let results: Vec<ThreadResult<S>> =
             threads.into_iter().filter_map(|thread| thread.join().ok()).collect();
-        desk.outcome(shares, before)
+        shared.outcome(results, before)
     })
 }
 
 /// The state that the threads share.
-struct Desk<'a> {
+struct Shared<'a> {
     plan: &'a Plan,
-    gate: Gate,
+    barrier: StartBarrier,
     next: AtomicU64,
     errors: AtomicU64,
     error: Mutex<Option<String>>,
@@ -114,17 +114,17 @@ struct Desk<'a> {
 }
 
 /// The result of one thread.
-struct Share<S> {
+struct ThreadResult<S> {
     state: Option<S>,
     bytes: u64,
     latencies: Vec<Duration>,
 }
 
-impl<'a> Desk<'a> {
-    fn new(plan: &'a Plan) -> Desk<'a> {
-        Desk {
+impl<'a> Shared<'a> {
+    fn new(plan: &'a Plan) -> Shared<'a> {
+        Shared {
             plan,
-            gate: Gate::default(),
+            barrier: StartBarrier::default(),
             next: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             error: Mutex::new(None),
@@ -133,36 +133,36 @@ impl<'a> Desk<'a> {
     }
 
     /// Runs one thread.
-    fn member<S>(
+    fn run_thread<S>(
         &self,
         open: &impl Fn() -> io::Result<S>,
-        work: &impl Fn(&mut S, Turn) -> io::Result<u64>,
-    ) -> Share<S> {
-        let mut share = Share { state: self.opened(open), bytes: 0, latencies: Vec::new() };
-        let start = self.gate.pass();
-        while let (Some(state), Some((turn, begun))) = (&mut share.state, self.take(start)) {
-            match work(state, turn) {
+        work: &impl Fn(&mut S, Task) -> io::Result<u64>,
+    ) -> ThreadResult<S> {
+        let mut result = ThreadResult { state: self.opened(open), bytes: 0, latencies: Vec::new() };
+        let start = self.barrier.wait();
+        while let (Some(state), Some((task, begun))) = (&mut result.state, self.next_task(start)) {
+            match work(state, task) {
                 Ok(bytes) => {
-                    share.bytes += bytes;
-                    share.latencies.push(begun.elapsed());
+                    result.bytes += bytes;
+                    result.latencies.push(begun.elapsed());
                 }
-                Err(_) if Instant::now() >= turn.deadline => share.state = None,
+                Err(_) if Instant::now() >= task.deadline => result.state = None,
                 Err(error) => {
                     self.fail(&error);
-                    share.state = self.opened(open);
+                    result.state = self.opened(open);
                 }
             }
         }
-        share
+        result
     }
 
     fn opened<S>(&self, open: &impl Fn() -> io::Result<S>) -> Option<S> {
         open().inspect_err(|error| self.fail(error)).ok()
     }
 
-    /// Takes the next piece of work, unless the count or the time is reached. Returns it at the time
+    /// Takes the next task, unless the count or the time is reached. Returns it at the time
     /// at which it is to start, together with that time.
-    fn take(&self, start: Instant) -> Option<(Turn, Instant)> {
+    fn next_task(&self, start: Instant) -> Option<(Task, Instant)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let deadline = start + self.plan.limit;
         let due = self.plan.rate.map(|rate| start + offset(number, rate));
@@ -181,7 +181,7 @@ impl<'a> Desk<'a> {
         {
             *locked(mark) = Some(now);
         }
-        may.then_some((Turn { number, deadline }, due.unwrap_or(now)))
+        may.then_some((Task { number, deadline }, due.unwrap_or(now)))
     }
 
     fn fail(&self, error: &io::Error) {
@@ -189,15 +189,15 @@ impl<'a> Desk<'a> {
         locked(&self.error).get_or_insert_with(|| error.to_string());
     }
 
-    fn outcome<S>(&self, shares: Vec<Share<S>>, before: Sample) -> (Outcome, Vec<S>) {
+    fn outcome<S>(&self, results: Vec<ThreadResult<S>>, before: Sample) -> (Outcome, Vec<S>) {
         let after = Sample::take(self.plan);
         let mut latencies = Vec::new();
         let mut states = Vec::new();
         let mut bytes = 0;
-        for mut share in shares {
-            latencies.append(&mut share.latencies);
-            states.extend(share.state);
-            bytes += share.bytes;
+        for mut result in results {
+            latencies.append(&mut result.latencies);
+            states.extend(result.state);
+            bytes += result.bytes;
         }
         let outcome = Outcome {
             done: latencies.len() as u64,
@@ -227,7 +227,7 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Returns the time between the starts of the first and of this piece of work.
+/// Returns the time from the start of the run to the start of this task.
 fn offset(number: u64, rate: u32) -> Duration {
     let rate = u64::from(rate);
     let nanos = number % rate * 1_000_000_000 / rate;
@@ -237,16 +237,16 @@ fn offset(number: u64, rate: u32) -> Duration {
 /// The resource use at a moment.
 struct Sample {
     at: Instant,
-    server: Option<Processor>,
-    own: Option<Processor>,
+    server: Option<CpuTime>,
+    own: Option<CpuTime>,
 }
 
 impl Sample {
     fn take(plan: &Plan) -> Sample {
         // The time is taken first, because reading the resource use takes time itself.
         let at = Instant::now();
-        let server = plan.server.and_then(Tree::processor);
-        let own = Tree::own().processor();
+        let server = plan.server.and_then(ProcessTree::cpu_time);
+        let own = ProcessTree::own().cpu_time();
         Sample { at, server, own }
     }
 
@@ -262,21 +262,21 @@ impl Sample {
 
 /// Blocks threads until all of them are ready.
 #[derive(Default)]
-struct Gate {
-    state: Mutex<GateState>,
+struct StartBarrier {
+    state: Mutex<BarrierState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct GateState {
+struct BarrierState {
     arrived: usize,
-    /// The start of the work; set when the gate opens.
+    /// The start of the work; set when the barrier is released.
     start: Option<Instant>,
 }
 
-impl Gate {
-    /// Announces that a thread is ready, and waits until the gate opens.
-    fn pass(&self) -> Instant {
+impl StartBarrier {
+    /// Announces that a thread is ready, and waits until the barrier is released.
+    fn wait(&self) -> Instant {
         let mut state = locked(&self.state);
         state.arrived += 1;
         self.changed.notify_all();
@@ -295,7 +295,7 @@ impl Gate {
         }
     }
 
-    fn open(&self, start: Instant) {
+    fn release(&self, start: Instant) {
         locked(&self.state).start = Some(start);
         self.changed.notify_all();
     }
@@ -327,9 +327,9 @@ mod tests {
             server: None,
             workers: Workers::Leave,
         };
-        // The second piece of work takes no time, but the first one delays it.
-        let work = |_: &mut (), turn: Turn| {
-            if turn.number == 0 {
+        // The second task takes no time, but the first one delays it.
+        let work = |_: &mut (), task: Task| {
+            if task.number == 0 {
                 thread::sleep(LATE);
             }
             Ok(0)

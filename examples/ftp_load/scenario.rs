@@ -2,9 +2,9 @@
 
 use crate::figures::Latencies;
 use crate::options::{Naming, Options, Scenario};
-use crate::process::{Tree, Workers};
+use crate::process::{ProcessTree, Workers};
 use crate::record::Record;
-use crate::runner::{self, Outcome, Plan, Turn};
+use crate::runner::{self, Outcome, Plan, Task};
 use crate::session::Session;
 use crate::{idle, soak};
 use std::io;
@@ -24,31 +24,31 @@ pub const SMALL: u64 = 4096;
 const WORKERS: usize = 64;
 
 /// The default prefix of the names of stored files.
-const STEM: &str = "load";
+const DEFAULT_PREFIX: &str = "load";
 
 /// The result of a scenario.
 #[derive(Debug)]
-pub struct Finding {
+pub struct ScenarioResult {
     /// The recorded values.
     pub record: Record,
-    /// An error if not all of the work succeeded.
+    /// An error if a task failed or was not done in time.
     pub verdict: Result<(), String>,
 }
 
 /// Runs the scenario that the options select.
-pub fn run(options: &Options) -> Finding {
+pub fn run(options: &Options) -> ScenarioResult {
     let (opened, idle_sessions) = idle::open(options, options.idle);
-    let mut finding = run_beside(options);
+    let mut result = run_beside(options);
     if let Err(problem) = verdict(&opened, options.idle as u64) {
-        finding.record.text("error", &problem);
-        finding.verdict = Err(problem);
+        result.record.text("error", &problem);
+        result.verdict = Err(problem);
     }
     drop(idle_sessions);
-    finding
+    result
 }
 
 /// Runs the scenario beside the sessions that are idle.
-fn run_beside(options: &Options) -> Finding {
+fn run_beside(options: &Options) -> ScenarioResult {
     let plan = plan(options);
     let outcome = match options.scenario {
         Scenario::Idle => return idle::run(options),
@@ -62,7 +62,7 @@ fn run_beside(options: &Options) -> Finding {
     };
     let mut record = heading(options);
     describe(&outcome, &mut record);
-    Finding { record, verdict: verdict(&outcome, options.count) }
+    ScenarioResult { record, verdict: verdict(&outcome, options.count) }
 }
 
 fn plan(options: &Options) -> Plan {
@@ -81,26 +81,26 @@ fn plan(options: &Options) -> Plan {
 }
 
 /// A session and its transfer buffer.
-struct Mover<'a> {
+struct TransferClient<'a> {
     session: Session<'a>,
     buffer: Vec<u8>,
     number: u64,
 }
 
-impl<'a> Mover<'a> {
-    fn open(options: &'a Options, numbers: &AtomicU64) -> io::Result<Mover<'a>> {
+impl<'a> TransferClient<'a> {
+    fn open(options: &'a Options, numbers: &AtomicU64) -> io::Result<TransferClient<'a>> {
         let session = Session::open(&options.target)?;
         let number = numbers.fetch_add(1, Ordering::Relaxed);
-        Ok(Mover { session, buffer: vec![0; BUFFER], number })
+        Ok(TransferClient { session, buffer: vec![0; BUFFER], number })
     }
 }
 
 fn retr(options: &Options, plan: &Plan) -> Outcome {
     let numbers = AtomicU64::new(0);
-    let fetch = |mover: &mut Mover<'_>, turn: Turn| {
-        fetch(options, &mut mover.session, &mut mover.buffer, turn.deadline)
+    let fetch = |client: &mut TransferClient<'_>, task: Task| {
+        fetch(options, &mut client.session, &mut client.buffer, task.deadline)
     };
-    runner::run(plan, || Mover::open(options, &numbers), fetch).0
+    runner::run(plan, || TransferClient::open(options, &numbers), fetch).0
 }
 
 /// Fetches files at a rate, with the sessions in turn. A few threads share the sessions: a thread for
@@ -111,14 +111,14 @@ fn retr_at_rate(options: &Options, plan: &Plan) -> Outcome {
         return opened;
     }
     let sessions: Vec<_> = sessions.into_iter().map(|session| Mutex::new(Some(session))).collect();
-    let fetch = |buffer: &mut Vec<u8>, turn: Turn| {
-        let index = (turn.number % sessions.len() as u64) as usize;
+    let fetch = |buffer: &mut Vec<u8>, task: Task| {
+        let index = (task.number % sessions.len() as u64) as usize;
         let mut place = sessions[index].lock().unwrap_or_else(PoisonError::into_inner);
         let mut session = match place.take() {
             Some(session) => session,
             None => Session::open(&options.target)?,
         };
-        let bytes = fetch(options, &mut session, buffer, turn.deadline)?;
+        let bytes = fetch(options, &mut session, buffer, task.deadline)?;
         *place = Some(session);
         Ok(bytes)
     };
@@ -146,52 +146,52 @@ fn fetch(
 fn stor(options: &Options, plan: &Plan) -> Outcome {
     let numbers = AtomicU64::new(0);
     let size = options.size.unwrap_or(SMALL);
-    let stem = options.file.as_deref().unwrap_or(STEM);
-    let store = |mover: &mut Mover<'_>, turn: Turn| {
+    let prefix = options.file.as_deref().unwrap_or(DEFAULT_PREFIX);
+    let store = |client: &mut TransferClient<'_>, task: Task| {
         let command = match options.naming {
-            Naming::EachFile => format!("STOR {stem}-{}-{}", mover.number, turn.number),
-            Naming::EachSession => format!("STOR {stem}-{}", mover.number),
+            Naming::EachFile => format!("STOR {prefix}-{}-{}", client.number, task.number),
+            Naming::EachSession => format!("STOR {prefix}-{}", client.number),
         };
-        mover.session.send(&command, &mover.buffer, size, turn.deadline)
+        client.session.send(&command, &client.buffer, size, task.deadline)
     };
-    runner::run(plan, || Mover::open(options, &numbers), store).0
+    runner::run(plan, || TransferClient::open(options, &numbers), store).0
 }
 
-fn list(options: &Options, plan: &Plan) -> Finding {
+fn list(options: &Options, plan: &Plan) -> ScenarioResult {
     let numbers = AtomicU64::new(0);
     let command = format!("{} {}", options.verb, options.dir);
-    let list = |mover: &mut Mover<'_>, turn: Turn| {
-        mover.session.receive(&command, &mut mover.buffer, turn.deadline)
+    let list = |client: &mut TransferClient<'_>, task: Task| {
+        client.session.receive(&command, &mut client.buffer, task.deadline)
     };
-    let open = || Mover::open(options, &numbers);
-    let growth = open().and_then(|mover| growth(options, mover, list));
+    let open = || TransferClient::open(options, &numbers);
+    let growth = open().and_then(|client| growth(options, client, list));
     let (outcome, _) = runner::run(plan, open, list);
     let mut record = heading(options);
     describe(&outcome, &mut record);
     record.number("peak_growth_kib", growth.ok().flatten());
-    Finding { record, verdict: verdict(&outcome, options.count) }
+    ScenarioResult { record, verdict: verdict(&outcome, options.count) }
 }
 
 /// Returns the growth of the server's peak memory during a listing over its memory with an idle
 /// session, in KiB.
 fn growth<'a>(
     options: &Options,
-    mut mover: Mover<'a>,
-    list: impl Fn(&mut Mover<'a>, Turn) -> io::Result<u64>,
+    mut client: TransferClient<'a>,
+    list: impl Fn(&mut TransferClient<'a>, Task) -> io::Result<u64>,
 ) -> io::Result<Option<f64>> {
-    options.server.inspect(|server| server.forget_peak());
-    let before = options.server.and_then(Tree::holdings);
-    list(&mut mover, Turn { number: 0, deadline: Instant::now() + options.limit })?;
-    let after = options.server.and_then(Tree::holdings);
+    options.server.inspect(|server| server.reset_peak());
+    let before = options.server.and_then(ProcessTree::resource_use);
+    list(&mut client, Task { number: 0, deadline: Instant::now() + options.limit })?;
+    let after = options.server.and_then(ProcessTree::resource_use);
     Ok(before
         .zip(after)
         .map(|(before, after)| after.peak.saturating_sub(before.resident) as f64 / 1024.0))
 }
 
 fn login(options: &Options, plan: &Plan) -> Outcome {
-    let visit = |_: &mut (), turn: Turn| {
+    let visit = |_: &mut (), task: Task| {
         let mut session = Session::connect(&options.target)?;
-        session.login_as(&options.user(turn.number))?;
+        session.login_as(&options.user(task.number))?;
         session.quit().map(|()| 0)
     };
     if let Some(accounts) = options.accounts.filter(|_| options.warm_up) {
@@ -204,10 +204,10 @@ fn login(options: &Options, plan: &Plan) -> Outcome {
 fn churn(options: &Options, plan: &Plan) -> Outcome {
     let list = format!("LIST {}", options.dir);
     let fetch = format!("RETR {}", options.fetched());
-    let visit = |buffer: &mut Vec<u8>, turn: Turn| {
+    let visit = |buffer: &mut Vec<u8>, task: Task| {
         let mut session = Session::open(&options.target)?;
-        let mut bytes = session.receive(&list, buffer, turn.deadline)?;
-        bytes += session.receive(&fetch, buffer, turn.deadline)?;
+        let mut bytes = session.receive(&list, buffer, task.deadline)?;
+        bytes += session.receive(&fetch, buffer, task.deadline)?;
         session.quit().map(|()| bytes)
     };
     runner::run(plan, || Ok(vec![0; BUFFER]), visit).0
@@ -256,9 +256,9 @@ pub fn describe_latencies(latencies: &Latencies, record: &mut Record) {
 /// Returns an error unless all of the work was done.
 pub fn verdict(outcome: &Outcome, count: u64) -> Result<(), String> {
     match &outcome.error {
-        Some(error) => Err(format!("{} failed; the first: {error}", outcome.errors)),
+        Some(error) => Err(format!("{} tasks failed; the first error: {error}", outcome.errors)),
         None if outcome.done < count => {
-            Err(format!("only {} of {count} in the time that was given", outcome.done))
+            Err(format!("only {} of {count} tasks were done within the time limit", outcome.done))
         }
         None => Ok(()),
     }

@@ -4,7 +4,7 @@
 //! costs time, and a load generator must cost less than the server. It uses the same [`Control`]
 //! and nothing else of the client.
 
-use crate::connection::Link;
+use crate::connection::Connection;
 use mt_ftp::protocol::address::{parse_extended_passive, parse_passive};
 use mt_ftp::protocol::{Code, Control, Reply};
 use std::io::{self, Read, Write};
@@ -25,7 +25,7 @@ pub struct Target {
     /// Encrypt the control connection and the data connections.
     pub tls: bool,
     /// The longest wait for the server.
-    pub patience: Duration,
+    pub timeout: Duration,
 }
 
 /// The command for data connections.
@@ -43,7 +43,7 @@ pub enum Passive {
 #[derive(Debug)]
 pub struct Session<'a> {
     target: &'a Target,
-    control: Control<Link>,
+    control: Control<Connection>,
     passive: Passive,
 }
 
@@ -53,14 +53,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Fails if there is no connection, no positive greeting or no TLS.
     pub fn connect(target: &'a Target) -> io::Result<Session<'a>> {
-        let link = connect(target.address, target.patience)?;
-        link.set_nodelay()?;
+        let connection = connect(target.address, target.timeout)?;
+        connection.set_nodelay()?;
         let passive = target.passive;
-        let mut session = Session { target, control: Control::new(link), passive };
+        let mut session = Session { target, control: Control::new(connection), passive };
         let greeting = session.final_reply()?;
-        wanted(greeting, Code::is_success)?;
+        check_reply(greeting, Code::is_success)?;
         if target.tls {
-            session.say("AUTH TLS")?;
+            session.execute("AUTH TLS")?;
             session.control.stream_mut().encrypt(None)?;
         }
         Ok(session)
@@ -73,7 +73,7 @@ impl<'a> Session<'a> {
     pub fn open(target: &'a Target) -> io::Result<Session<'a>> {
         let mut session = Session::connect(target)?;
         session.login()?;
-        session.say("TYPE I")?;
+        session.execute("TYPE I")?;
         Ok(session)
     }
 
@@ -91,16 +91,16 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Fails if the login or the encryption is refused.
     pub fn login_as(&mut self, user: &str) -> io::Result<()> {
-        let reply = self.ask(&format!("USER {user}"))?;
+        let reply = self.send_command(&format!("USER {user}"))?;
         if reply.code().is_intermediate() {
-            self.say(&format!("PASS {}", self.target.password))?;
+            self.execute(&format!("PASS {}", self.target.password))?;
         } else {
-            wanted(reply, Code::is_success)?;
+            check_reply(reply, Code::is_success)?;
         }
         if self.target.tls {
             // RFC 4217 section 9: PBSZ has to come first.
-            self.say("PBSZ 0")?;
-            self.say("PROT P")?;
+            self.execute("PBSZ 0")?;
+            self.execute("PROT P")?;
         }
         Ok(())
     }
@@ -109,9 +109,9 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// Fails with any other reply.
-    pub fn say(&mut self, line: &str) -> io::Result<()> {
-        let reply = self.ask(line)?;
-        wanted(reply, Code::is_success).map(drop)
+    pub fn execute(&mut self, line: &str) -> io::Result<()> {
+        let reply = self.send_command(line)?;
+        check_reply(reply, Code::is_success).map(drop)
     }
 
     /// Runs RETR, LIST, NLST or MLSD, reads the data into `buffer` repeatedly, and returns the
@@ -132,7 +132,7 @@ impl<'a> Session<'a> {
                 0 => break,
                 length => total += length as u64,
             }
-            in_time(deadline)?;
+            check_deadline(deadline)?;
         }
         data.end_download();
         self.end()?;
@@ -156,7 +156,7 @@ impl<'a> Session<'a> {
             let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
             data.write_all(&buffer[..length])?;
             left -= length as u64;
-            in_time(deadline)?;
+            check_deadline(deadline)?;
         }
         data.end_upload()?;
         self.end()?;
@@ -169,16 +169,16 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Returns the errors of the connection.
     pub fn quit(mut self) -> io::Result<()> {
-        self.say("QUIT")?;
+        self.execute("QUIT")?;
         self.control.stream_mut().wait_for_end()
     }
 
-    fn begin(&mut self, command: &str) -> io::Result<Link> {
+    fn begin(&mut self, command: &str) -> io::Result<Connection> {
         let mut data = self.data_connection()?;
         self.control.send(format!("{command}\r\n").as_bytes())?;
         let reply = self.control.read_reply()?;
         // 125 and 150 have the same effect here (RFC 959 section 5.4).
-        wanted(reply, Code::is_preliminary)?;
+        check_reply(reply, Code::is_preliminary)?;
         if let Some(tls) = self.control.stream().tls() {
             // The session as it is now, since tickets come at any time.
             data.encrypt(tls.session().as_ref())?;
@@ -188,12 +188,12 @@ impl<'a> Session<'a> {
 
     fn end(&mut self) -> io::Result<()> {
         let reply = self.final_reply()?;
-        wanted(reply, Code::is_success).map(drop)
+        check_reply(reply, Code::is_success).map(drop)
     }
 
-    fn data_connection(&mut self) -> io::Result<Link> {
+    fn data_connection(&mut self) -> io::Result<Connection> {
         if self.passive != Passive::Classic {
-            let reply = self.ask("EPSV")?;
+            let reply = self.send_command("EPSV")?;
             if reply.code() == Code::EXTENDED_PASSIVE || self.passive == Passive::Extended {
                 return self.connect_to(
                     parse_extended_passive(reply.text(), self.target.address.ip()),
@@ -202,19 +202,19 @@ impl<'a> Session<'a> {
             }
             self.passive = Passive::Classic;
         }
-        let reply = self.ask("PASV")?;
+        let reply = self.send_command("PASV")?;
         // Only the port is used, because behind NAT the address is often wrong.
         self.connect_to(parse_passive(reply.text()).map(|address| address.port()), &reply)
     }
 
-    fn connect_to(&self, port: Option<u16>, reply: &Reply) -> io::Result<Link> {
-        let port = port.ok_or_else(|| refused(reply))?;
+    fn connect_to(&self, port: Option<u16>, reply: &Reply) -> io::Result<Connection> {
+        let port = port.ok_or_else(|| unexpected_reply(reply))?;
         let mut address = self.target.address;
         address.set_port(port);
-        connect(address, self.target.patience)
+        connect(address, self.target.timeout)
     }
 
-    fn ask(&mut self, line: &str) -> io::Result<Reply> {
+    fn send_command(&mut self, line: &str) -> io::Result<Reply> {
         self.control.send(format!("{line}\r\n").as_bytes())?;
         self.final_reply()
     }
@@ -229,20 +229,20 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Connects; reads and writes time out after `patience`.
-fn connect(address: SocketAddr, patience: Duration) -> io::Result<Link> {
-    Link::new(TcpStream::connect(address)?, patience)
+/// Connects; reads and writes time out after `timeout`.
+fn connect(address: SocketAddr, timeout: Duration) -> io::Result<Connection> {
+    Connection::new(TcpStream::connect(address)?, timeout)
 }
 
-fn in_time(deadline: Instant) -> io::Result<()> {
+fn check_deadline(deadline: Instant) -> io::Result<()> {
     if Instant::now() < deadline { Ok(()) } else { Err(io::ErrorKind::TimedOut.into()) }
 }
 
-fn wanted(reply: Reply, good: impl Fn(Code) -> bool) -> io::Result<Reply> {
-    if good(reply.code()) { Ok(reply) } else { Err(refused(&reply)) }
+fn check_reply(reply: Reply, good: impl Fn(Code) -> bool) -> io::Result<Reply> {
+    if good(reply.code()) { Ok(reply) } else { Err(unexpected_reply(&reply)) }
 }
 
-fn refused(reply: &Reply) -> io::Error {
+fn unexpected_reply(reply: &Reply) -> io::Error {
     io::Error::other(format!("the server answered {}", reply.to_string().escape_debug()))
 }
 
@@ -254,13 +254,13 @@ mod tests {
     use std::net::TcpListener;
     use std::{fs, thread};
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
     const SIZE: u64 = 300_000;
 
     /// The server's end of a session.
     struct Server {
         context: TlsContext,
-        control: Control<Link>,
+        control: Control<Connection>,
     }
 
     impl Server {
@@ -289,7 +289,7 @@ mod tests {
         }
 
         /// Returns the data connection of this command.
-        fn data(&mut self, command: &str) -> Link {
+        fn data(&mut self, command: &str) -> Connection {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = listener.local_addr().unwrap().port();
             self.hear("EPSV", &format!("229 port (|||{port}|)"));
@@ -301,8 +301,8 @@ mod tests {
         }
     }
 
-    fn accept(listener: &TcpListener) -> Link {
-        Link::new(listener.accept().unwrap().0, PATIENCE).unwrap()
+    fn accept(listener: &TcpListener) -> Connection {
+        Connection::new(listener.accept().unwrap().0, TIMEOUT).unwrap()
     }
 
     /// Plays a session of both programs. Does nothing, with a word, where there is no TLS library.
@@ -325,7 +325,7 @@ mod tests {
             password: "word".into(),
             passive: Passive::Auto,
             tls: true,
-            patience: PATIENCE,
+            timeout: TIMEOUT,
         };
         thread::scope(|scope| {
             scope.spawn(move || {
@@ -334,7 +334,7 @@ mod tests {
                 session.hear("QUIT", "221 bye");
             });
             let mut session = Session::open(&target).unwrap();
-            client(&mut session, Instant::now() + PATIENCE);
+            client(&mut session, Instant::now() + TIMEOUT);
             session.quit().unwrap();
         });
     }

@@ -1,27 +1,27 @@
 //! Scenario `soak`: repeats all operations for a long time, and checks whether the server's
 //! resource use grows.
 //!
-//! A piece of work is a typical session: a login, a listing, a small RETR and a small STOR. Every
+//! A task is a typical session: a login, a listing, a small RETR and a small STOR. Every
 //! tenth one begins with a new connection; the others log in again on the existing one (REIN,
 //! USER, PASS), because otherwise connections and their ports would take most of the time. If a
-//! server does not support REIN, each piece uses a new connection.
+//! server does not support REIN, each task uses a new connection.
 
 use crate::options::Options;
-use crate::process::{Holdings, Tree, Workers};
+use crate::process::{ProcessTree, ResourceUse, Workers};
 use crate::record::Record;
 use crate::runner::{self, Outcome, Plan};
-use crate::scenario::{BUFFER, Finding, SMALL, describe, heading, verdict};
+use crate::scenario::{BUFFER, SMALL, ScenarioResult, describe, heading, verdict};
 use crate::session::Session;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The number of pieces of work (or half of the total, if that is less) after which the resource
+/// The number of tasks (or half of the total, if that is less) after which the resource
 /// use of the server is taken as the base.
-const WARM: u64 = 1000;
+const WARM_UP: u64 = 1000;
 
-/// The number of pieces of work on one connection.
+/// The number of tasks on one connection.
 const PER_CONNECTION: u64 = 10;
 
 /// The part of the base by which the resident memory may grow, because allocators do not reuse all
@@ -35,32 +35,32 @@ const SETTLING: Duration = Duration::from_secs(10);
 const FETCHED: &str = "soak.bin";
 
 /// Warms up the server, measures it, runs the work, and measures it again.
-pub fn run(options: &Options) -> Finding {
+pub fn run(options: &Options) -> ScenarioResult {
     let deadline = Instant::now() + options.limit;
     let mut record = heading(options);
     // Measured before the first session, whose resources may remain for a moment.
-    let start = options.server.and_then(Tree::holdings);
+    let start = options.server.and_then(ProcessTree::resource_use);
     if let Err(error) = prepare(options, deadline) {
-        return Finding { record, verdict: Err(error.to_string()) };
+        return ScenarioResult { record, verdict: Err(error.to_string()) };
     }
-    let first = WARM.min(options.count / 2);
+    let first = WARM_UP.min(options.count / 2);
     let others = options.count - first;
     let warm = work(options, deadline, first);
-    let base = options.server.and_then(|server| settled(server, start));
+    let base = options.server.and_then(|server| after_sessions(server, start));
     let rest = work(options, deadline, others);
-    let end = options.server.and_then(|server| settled(server, base.or(start)));
+    let end = options.server.and_then(|server| after_sessions(server, base.or(start)));
 
     describe(&rest, &mut record);
-    record.number("worth", (warm.done + rest.done) as f64);
+    record.number("tasks", (warm.done + rest.done) as f64);
     let held = match (base, end) {
         (Some(base), Some(end)) => {
-            write_down(base, end, &mut record);
-            back_at(base, end)
+            record_use(base, end, &mut record);
+            check_growth(base, end)
         }
         _ => Ok(()),
     };
     let done = verdict(&warm, first).and(verdict(&rest, others));
-    Finding { record, verdict: done.and(held) }
+    ScenarioResult { record, verdict: done.and(held) }
 }
 
 /// Stores the file that the sessions fetch.
@@ -81,29 +81,29 @@ fn work(options: &Options, deadline: Instant, count: u64) -> Outcome {
         workers: Workers::Leave,
     };
     let numbers = AtomicU64::new(0);
-    let open = || Ok(Visitor::new(options, numbers.fetch_add(1, Ordering::Relaxed)));
-    let (outcome, visitors) =
-        runner::run(&plan, open, |visitor, turn| visitor.visit(turn.deadline));
-    visitors.into_iter().for_each(Visitor::leave);
+    let open = || Ok(SoakClient::new(options, numbers.fetch_add(1, Ordering::Relaxed)));
+    let (outcome, clients) =
+        runner::run(&plan, open, |client, task| client.run_task(task.deadline));
+    clients.into_iter().for_each(SoakClient::leave);
     outcome
 }
 
 /// A client that connects repeatedly.
-struct Visitor<'a> {
+struct SoakClient<'a> {
     options: &'a Options,
     session: Option<Session<'a>>,
-    visits: u64,
+    tasks: u64,
     buffer: Vec<u8>,
     store: String,
 }
 
-impl<'a> Visitor<'a> {
-    fn new(options: &'a Options, number: u64) -> Visitor<'a> {
+impl<'a> SoakClient<'a> {
+    fn new(options: &'a Options, number: u64) -> SoakClient<'a> {
         let store = format!("STOR soak-{number}.bin");
-        Visitor { options, session: None, visits: 0, buffer: vec![0; BUFFER], store }
+        SoakClient { options, session: None, tasks: 0, buffer: vec![0; BUFFER], store }
     }
 
-    fn visit(&mut self, deadline: Instant) -> io::Result<u64> {
+    fn run_task(&mut self, deadline: Instant) -> io::Result<u64> {
         let mut session = self.logged_in()?;
         let list = format!("LIST {}", self.options.dir);
         let mut bytes = session.receive(&list, &mut self.buffer, deadline)?;
@@ -116,12 +116,12 @@ impl<'a> Visitor<'a> {
 
     /// Returns a session that has just logged in, on the existing connection or a new one.
     fn logged_in(&mut self) -> io::Result<Session<'a>> {
-        self.visits += 1;
-        let turn = self.visits % PER_CONNECTION;
+        self.tasks += 1;
+        let position = self.tasks % PER_CONNECTION;
         if let Some(mut session) = self.session.take() {
-            if turn != 0 && session.say("REIN").is_ok() {
+            if position != 0 && session.execute("REIN").is_ok() {
                 session.login()?;
-                session.say("TYPE I")?;
+                session.execute("TYPE I")?;
                 return Ok(session);
             }
             session.quit()?;
@@ -137,10 +137,10 @@ impl<'a> Visitor<'a> {
 
 /// Returns the resource use of the server after the sessions have ended, or after the time for
 /// that.
-fn settled(server: Tree, start: Option<Holdings>) -> Option<Holdings> {
+fn after_sessions(server: ProcessTree, start: Option<ResourceUse>) -> Option<ResourceUse> {
     let end = Instant::now() + SETTLING;
     loop {
-        let now = server.holdings()?;
+        let now = server.resource_use()?;
         let quiet = start.is_none_or(|start| now.threads <= start.threads);
         if quiet || Instant::now() > end {
             return Some(now);
@@ -149,7 +149,7 @@ fn settled(server: Tree, start: Option<Holdings>) -> Option<Holdings> {
     }
 }
 
-fn write_down(base: Holdings, end: Holdings, record: &mut Record) {
+fn record_use(base: ResourceUse, end: ResourceUse, record: &mut Record) {
     for (when, holdings) in [("base", base), ("end", end)] {
         let mut number = |name: &str, value: u64| {
             record.number(&format!("{name}_{when}"), value as f64);
@@ -162,7 +162,7 @@ fn write_down(base: Holdings, end: Holdings, record: &mut Record) {
 }
 
 /// Returns an error if the resource use has grown.
-fn back_at(base: Holdings, end: Holdings) -> Result<(), String> {
+fn check_growth(base: ResourceUse, end: ResourceUse) -> Result<(), String> {
     let growth = end.resident as f64 / base.resident as f64 - 1.0;
     if growth > MAY_GROW {
         return Err(format!("resident memory grew by {:.1} %", growth * 100.0));
@@ -171,7 +171,7 @@ fn back_at(base: Holdings, end: Holdings) -> Result<(), String> {
         [("descriptors", base.descriptors, end.descriptors), ("threads", base.threads, end.threads)]
     {
         if after > before {
-            return Err(format!("{after} {what}, and {before} after the first {WARM}"));
+            return Err(format!("{after} {what}, and {before} after the first {WARM_UP}"));
         }
     }
     Ok(())
@@ -181,22 +181,22 @@ fn back_at(base: Holdings, end: Holdings) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    fn holdings(resident: u64, descriptors: u64, threads: u64) -> Holdings {
-        Holdings { resident, descriptors, threads, ..Holdings::default() }
+    fn resource_use(resident: u64, descriptors: u64, threads: u64) -> ResourceUse {
+        ResourceUse { resident, descriptors, threads, ..ResourceUse::default() }
     }
 
     #[test]
     fn growth_is_distinguished_from_noise() {
-        let base = holdings(1000, 10, 2);
-        assert_eq!(back_at(base, holdings(1049, 10, 2)), Ok(()));
-        assert_eq!(back_at(base, holdings(900, 9, 1)), Ok(()));
+        let base = resource_use(1000, 10, 2);
+        assert_eq!(check_growth(base, resource_use(1049, 10, 2)), Ok(()));
+        assert_eq!(check_growth(base, resource_use(900, 9, 1)), Ok(()));
         let wrong = [
-            (holdings(1060, 10, 2), "resident memory grew by 6.0 %"),
-            (holdings(1000, 11, 2), "11 descriptors, and 10 after the first 1000"),
-            (holdings(1000, 10, 3), "3 threads, and 2 after the first 1000"),
+            (resource_use(1060, 10, 2), "resident memory grew by 6.0 %"),
+            (resource_use(1000, 11, 2), "11 descriptors, and 10 after the first 1000"),
+            (resource_use(1000, 10, 3), "3 threads, and 2 after the first 1000"),
         ];
         for (end, text) in wrong {
-            assert_eq!(back_at(base, end), Err(text.to_owned()));
+            assert_eq!(check_growth(base, end), Err(text.to_owned()));
         }
     }
 }

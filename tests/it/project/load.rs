@@ -115,7 +115,7 @@ fn idle_sessions_stay_open_while_another_is_served() {
 #[test]
 fn a_soak_runs_all_kinds_of_work() {
     let run = load(&served(), &["--clients=4", "--count=100", "soak"]).expect(0);
-    assert_eq!([number(&run, "worth"), number(&run, "errors")], [100.0, 0.0]);
+    assert_eq!([number(&run, "tasks"), number(&run, "errors")], [100.0, 0.0]);
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn every_connection_is_encrypted_and_data_connections_resume_its_session() {
 fn failures_are_counted_and_reported() {
     let server = served();
     let run = load(&server, &["--file=none", "--count=3", "retr"]).expect(1);
-    let run = run.expect_error("3 failed; the first: the server answered 550");
+    let run = run.expect_error("3 tasks failed; the first error: the server answered 550");
     assert_eq!([number(&run, "done"), number(&run, "errors")], [0.0, 3.0]);
     load(&server, &["--file=file", "--size=4K", "--count=1", "retr"])
         .expect(1)
