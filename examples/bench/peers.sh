@@ -16,6 +16,8 @@
 #   unftp       unftp                          crates.io
 
 peers='vsftpd proftpd pure-ftpd pyftpdlib unftp'
+# Peers without accounts: fetch_peers.sh builds unftp without that feature.
+without_accounts=unftp
 # The minimal server, which shows the limit of the machine.
 limit=bare
 if [ "$tls" ]; then
@@ -41,14 +43,14 @@ peer() {
     exec env ${libraries:+LD_LIBRARY_PATH="$libraries"} "$@"
 }
 
-# --- ours, and the limit ---
+# --- mt_ftp and the minimal server ---
 
 start_mt_ftp() {
     local users='--anonymous write'
     [ "$variant" != accounts ] || users="--users $accounts/mt_ftp"
     # shellcheck disable=SC2086 # words
     "$programs/ftp_server" --port "$port" --root "$served" $users --max-sessions 100000 \
-        --log-file "$own/log" ${tls:+--tls-cert "$certificate"} >/dev/null 2>"$own/said" &
+        --log-file "$own/log" ${tls:+--tls-cert "$certificate"} >/dev/null 2>"$own/output" &
     pid=$!
 }
 
@@ -107,12 +109,12 @@ anon_umask=022
 anon_root=$served
 ftp_username=$visitor
 END
-    peer "$(find_vsftpd)" "$own/conf" >"$own/said" 2>&1 &
+    peer "$(find_vsftpd)" "$own/conf" >"$own/output" 2>&1 &
     pid=$!
 }
 
-# Local accounts, checked by PAM. A separate mount namespace contains the account files of the system.
-# vsftpd requires two processes per session.
+# Local accounts, checked by PAM. In a separate mount namespace, /etc/passwd, /etc/shadow and
+# /etc/pam.d are replaced by the files of the benchmark. vsftpd requires two processes per session.
 vsftpd_with_accounts() {
     cat >>"$own/conf" <<END
 local_enable=YES
@@ -129,7 +131,7 @@ END
     # shellcheck disable=SC2016 # for the shell inside
     peer unshare --mount sh -c 'own=$1; shift
         for file in passwd shadow pam.d; do mount --bind "$own/$file" "/etc/$file" || exit; done
-        exec "$@"' sh "$own" "$(find_vsftpd)" "$own/conf" >"$own/said" 2>&1 &
+        exec "$@"' sh "$own" "$(find_vsftpd)" "$own/conf" >"$own/output" 2>&1 &
     pid=$!
 }
 
@@ -168,7 +170,7 @@ ControlsEngine off
 ${tls:+$(proftpd_tls)}
 $(if [ "$variant" = accounts ]; then proftpd_with_accounts; else proftpd_anonymous; fi)
 END
-    peer "$(find_proftpd)" -n -q -c "$own/conf" >"$own/said" 2>&1 &
+    peer "$(find_proftpd)" -n -q -c "$own/conf" >"$own/output" 2>&1 &
     pid=$!
 }
 
@@ -187,7 +189,7 @@ END
 }
 
 proftpd_with_accounts() {
-    # It does not accept a file that others may read.
+    # ProFTPD rejects a password file that others may read.
     (umask 077 && awk -F: -v OFS=: -v hash="$hash" '{ $2 = hash; print }' "$accounts/passwd" >"$own/passwd")
     cat <<END
 AuthOrder mod_auth_file.c
@@ -232,12 +234,12 @@ start_pure-ftpd() {
     peer unshare --mount sh -c 'mount --bind "$0" "$1" && shift && exec "$@"' "$served" "$home" \
         "$(find_pure-ftpd)" -S "127.0.0.1,$port" -4 $users -H -f none \
         -c 30000 -C 30000 -L 1000000:10 -g "$own/pid" \
-        -Y ${tls:-0} ${tls:+-2 "$certificate"} >"$own/said" 2>&1 &
+        -Y ${tls:-0} ${tls:+-2 "$certificate"} >"$own/output" 2>&1 &
     pid=$!
 }
 
-# Makes the database of accounts. A hash by pure-pw itself, at its default strength, allows less than
-# two logins a second, so these have the same kind of hash as those of vsftpd.
+# Makes the database of accounts. With the default hash of pure-pw there are fewer than two logins a
+# second, so the accounts have the same kind of hash as those of vsftpd.
 pure_accounts() {
     every_account ":$hash:$(id -u "$visitor"):$(id -g "$visitor")::$served/./::::::::::::" >"$own/accounts"
     (peer "$(find_program pure-pw)" mkdb "$own/accounts.pdb" -f "$own/accounts")
@@ -288,7 +290,7 @@ END
     local names=
     [ "$variant" != accounts ] || names=$accounts/names
     "$(find_pyftpdlib)" -W ignore "$own/serve.py" "$port" "$served" "$names" "$password" \
-        "${tls:+$certificate}" >"$own/said" 2>&1 &
+        "${tls:+$certificate}" >"$own/output" 2>&1 &
     pid=$!
 }
 
@@ -300,7 +302,7 @@ find_unftp() { find_program unftp; }
 
 start_unftp() {
     "$(find_unftp)" --bind-address "127.0.0.1:$port" --bind-address-http 127.0.0.1:0 \
-        --root-dir "$served" --auth-type anonymous --log-level error >"$own/said" 2>&1 &
+        --root-dir "$served" --auth-type anonymous --log-level error >"$own/output" 2>&1 &
     pid=$!
 }
 

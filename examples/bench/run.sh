@@ -90,8 +90,8 @@ make_files() {
     chmod 755 "$dir" "$served"
 }
 
-# Makes the accounts of all servers: `writer`, and u0, u1, … with the same password. Each round logs in
-# for the first time with accounts of its own. The password is hashed once, because the accounts of a
+# Makes the accounts of all servers: `writer`, and u0, u1, … with the same password. First logins use
+# different accounts in each round. The password is hashed once, because the accounts of a
 # server may have the same hash.
 make_accounts() {
     local count=$(((rounds + 1) * $(n 64)))
@@ -100,7 +100,7 @@ make_accounts() {
     { echo writer; seq -f 'u%.0f' 0 $((count - 1)); } >"$accounts/names"
     hash=$(perl -e 'print crypt($ARGV[0], q($6$benchmark$))' "$password")
     echo "$password" | "$programs/ftp_server" passwd --access write "$accounts/mt_ftp.one" writer \
-        >"$accounts/said" 2>&1 || { cat "$accounts/said" >&2 && exit 1; }
+        >"$accounts/output" 2>&1 || { cat "$accounts/output" >&2 && exit 1; }
     every_account "$(sed -n 's/^writer//p' "$accounts/mt_ftp.one")" >"$accounts/mt_ftp"
     every_account ":x:$(id -u "$visitor"):$(id -g "$visitor")::$served:/bin/sh" >"$accounts/passwd"
     every_account ":$hash:19000:0:99999:7:::" >"$accounts/shadow"
@@ -125,14 +125,19 @@ free_port() {
 #
 #   anonymous   anonymous sessions
 #   accounts    sessions with the accounts of make_accounts
-#   fresh       as anonymous, but for one measurement of memory, which a server that has run before
-#               would distort
+#   fresh       as anonymous, but started for one measurement: a server that has run before reuses
+#               memory that it already has
 start() {
     local name=$1 tried
     variant=$2
     own=$dir/$name-$variant
+    # A server that did not start once is not started again.
     [ ! -e "$own" ] || return 1
     mkdir "$own"
+    if [[ $variant == accounts && " $without_accounts " == *" $name "* ]]; then
+        missing+=("$name with accounts")
+        return 1
+    fi
     free_port
     "start_$name"
     for ((tried = 0; tried < 100; tried++)); do
@@ -143,7 +148,7 @@ start() {
         kill -0 "$pid" 2>/dev/null || break
         sleep 0.1
     done
-    say "$name does not answer: $(tail -n 3 "$own/said" 2>/dev/null || :)"
+    say "$name does not answer: $(tail -n 3 "$own/output" 2>/dev/null || :)"
     missing+=("$name (does not start, $variant)")
     return 1
 }
@@ -174,8 +179,8 @@ start_servers() {
 
 # --- rows ---
 
-# Runs one measurement if its row is wanted: the output file, the server, the row's name, the
-# options. Rows with --user use the server's accounts. The line contains failures too.
+# Runs one measurement if its row is selected: the output file, the server, the row's name, the
+# options. Rows with --user use the server's accounts. A run that fails also adds its line.
 run() {
     local out=$1 server=$2 row=$3 variant=anonymous
     shift 3
@@ -207,7 +212,7 @@ run_variant() {
 
 wanted() { [[ $1 =~ $rows_wanted ]]; }
 
-# A session whose client gave up may compute its listing for minutes and disturb the following
+# A session whose client timed out may generate its listing for minutes and disturb the following
 # measurements. For servers with a process per session, those processes are killed.
 end_sessions() {
     local children
@@ -216,10 +221,10 @@ end_sessions() {
     kill -KILL $children 2>/dev/null || :
 }
 
-# Prints the amount of work, or a quarter of it in a quick run.
+# Prints the number of tasks, or a quarter of it in a quick run.
 n() { echo $((${quick:-0} ? ($1 + 3) / 4 : $1)); }
 
-# Prints the rows of a round: name | options. Most runs end after one second, even if work is left.
+# Prints the rows of a round: name | options. Most runs end after one second, even if tasks are left.
 rows() {
     if [ "$tls" ]; then rows_under_tls; else rows_in_clear; fi
 }
@@ -281,7 +286,7 @@ compare() {
 }
 
 # Runs the measurements that take long or leave many ports behind, once.
-endure() {
+measure_once() {
     local server sessions
     # A process for each of 10,000 sessions would exceed the resources of the machine.
     local with_many='mt_ftp pyftpdlib bare'
@@ -323,8 +328,9 @@ most_sessions() {
 # Prints a number with its thousands grouped.
 grouped() { LC_ALL=C sed ':a; s/\([0-9]\)\([0-9]\{3\}\)\($\|,\)/\1,\2\3/; ta' <<<"$1"; }
 
-# Measures the cost of each piece of work of our server as the amount of work grows.
-grow() {
+# Measures the cost of a task of our server as the number of sessions, the size of the file or the
+# number of names grows.
+measure_growth() {
     local round sessions size names
     for ((round = 1; round <= rounds; round++)); do
         for sessions in 1 8 64 512; do
@@ -409,8 +415,8 @@ compare
 if [ "$tls" ]; then
     for server in "${servers[@]}"; do idle "$server" 1,000; done
 else
-    endure
-    grow
+    measure_once
+    measure_growth
 fi
 write_results
 say "written: $results.md, $results.svg"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Starts the server on a temporary directory and runs `ftp_load soak` against it: `make soak`.
 #
-#   SOAK=1000000       how many logins, each with a listing, a RETR and a STOR of 4 KiB
-#   SOAK_SECONDS=3600  the longest it may take
+#   SOAK=1000000       number of logins, each with a listing, a RETR and a STOR of 4 KiB
+#   SOAK_SECONDS=3600  time limit in seconds
 #
 # Exits with 1 if anything failed, or if the server's memory, descriptors or threads have grown
 # since the first 1,000 logins.
