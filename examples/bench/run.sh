@@ -264,9 +264,9 @@ connect, log in, LIST, RETR, QUIT, 64 clients|--clients 64 --dir few --file 4K -
 LIST of 10,000 names|--dir 10k --count $(n 8) --seconds 1 list
 NLST of 10,000 names|--dir 10k --verb NLST --count $(n 8) --seconds 1 list
 MLSD of 10,000 names|--dir 10k --verb MLSD --count $(n 8) --seconds 1 list
-LIST of 100,000 names|--dir 100k --count 1 --seconds 2 list
-NLST of 100,000 names|--dir 100k --verb NLST --count 1 --seconds 2 list
-MLSD of 100,000 names|--dir 100k --verb MLSD --count 1 --seconds 2 list
+LIST of 100,000 names|--dir 100k --count 1 --seconds 4 list
+NLST of 100,000 names|--dir 100k --verb NLST --count 1 --seconds 4 list
+MLSD of 100,000 names|--dir 100k --verb MLSD --count 1 --seconds 4 list
 END
 }
 
@@ -374,9 +374,10 @@ describe() {
 Written by \`make bench\` on $(date -u +%Y-%m-%d), commit $(git rev-parse --short HEAD 2>/dev/null || echo '?'). The figures are medians of $rounds round$([ "$rounds" = 1 ] || echo s).
 In each round every server does every row, one server at a time, over loopback, with the served files in memory.
 Rows with \`in a row\`, \`idle sessions\` or \`once a second\` in their names run once. A ratio above 1 means that
-mt_ftp is better; a ratio below 1 is in bold. $(describe_kind)
-At most 2,000 closed connections stay in TIME_WAIT (tcp_max_tw_buckets); otherwise each row would leave fewer free
-ports to the next one.
+mt_ftp is better; a ratio below 1 is in bold. At most 2,000 closed connections stay in TIME_WAIT (tcp_max_tw_buckets);
+otherwise each row would leave fewer free ports to the next one.
+
+$(describe_kind)
 
 mt_ftp logs to a file at its default level. The peers log nothing, do not resolve names, and have no limits.
 
@@ -390,14 +391,12 @@ END
 describe_kind() {
     if [ "$tls" ]; then
         cat <<'END'
-All connections
-use TLS 1.3 (AUTH TLS, PROT P), all servers have the same certificate, and each data connection resumes the
+All connections use TLS 1.3 (AUTH TLS, PROT P), all servers have the same certificate, and each data connection resumes the
 TLS session of its control connection.
 END
     else
         cat <<'END'
-`bare` is the limit of this machine and not an
-FTP server: it has a thread for each client and moves the same bytes over the same connections, but it checks nothing.
+`bare` is the limit of this machine and not an FTP server: it has a thread for each client and moves the same bytes over the same connections, but it checks nothing.
 
 Rows with accounts use the password check of each server: PBKDF2 with 600,000 rounds (mt_ftp, which remembers successful
 logins), SHA-512 crypt (vsftpd by PAM, proftpd, pure-ftpd), or none (pyftpdlib). Existing files are replaced by an account,
