@@ -1,16 +1,16 @@
 //! The certificates that the user has accepted: a file with one line per server, `HOST:PORT` and the SHA-256
 //! of its certificate.
 //!
-//! Only the owner can read the file, and it is replaced atomically. It keeps the servers that were added
-//! last, up to a limit. Invalid lines are dropped when the file is written.
+//! Only the owner can read the file. Clients that run at the same time share it: each locks it, reads it and
+//! adds its line. It contains a limited number of servers, the most recent ones. Lines of another form are
+//! removed when the next line is added.
 
 use crate::client::pin::Pin;
 use crate::sys::owner_only;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process;
 use std::sync::{Mutex, PoisonError};
 
 /// The number of servers that the file keeps.
@@ -40,7 +40,14 @@ impl KnownCertificates {
         if let Some(pin) = self.added.lock().unwrap_or_else(PoisonError::into_inner).get(server) {
             return Ok(Some(*pin));
         }
-        let all = self.file.as_deref().map_or(Ok(Vec::new()), read)?;
+        let Some(path) = &self.file else { return Ok(None) };
+        let mut file = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            other => other?,
+        };
+        // On a file system without locks the file is read as it is.
+        let _ = file.lock_shared();
+        let all = entries(&read(&mut file)?);
         Ok(all.into_iter().rfind(|(name, _)| name == server).map(|(_, pin)| pin))
     }
 
@@ -49,45 +56,50 @@ impl KnownCertificates {
     pub(super) fn add(&self, server: &str, pin: Pin) -> io::Result<()> {
         let mut added = self.added.lock().unwrap_or_else(PoisonError::into_inner);
         added.insert(server.to_owned(), pin);
-        let Some(file) = &self.file else { return Ok(()) };
-        let mut all = read(file)?;
-        all.retain(|(name, _)| name != server);
-        all.push((server.to_owned(), pin));
-        write(file, &all[all.len().saturating_sub(MOST)..])
+        self.file.as_deref().map_or(Ok(()), |file| add_line(file, server, pin))
     }
 }
 
-fn read(path: &Path) -> io::Result<Vec<(String, Pin)>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    let mut text = Vec::new();
-    file.take(MOST_BYTES).read_to_end(&mut text)?;
+/// Parses the lines, and skips those that have another form.
+fn entries(text: &str) -> Vec<(String, Pin)> {
     let line = |line: &str| {
         let (server, pin) = line.split_once(' ')?;
         Some((server.to_owned(), Pin::parse(pin.trim())?))
     };
-    Ok(String::from_utf8_lossy(&text).lines().filter_map(line).collect())
+    text.lines().filter_map(line).collect()
 }
 
-fn write(path: &Path, all: &[(String, Pin)]) -> io::Result<()> {
+fn read(file: &mut File) -> io::Result<String> {
+    let mut text = Vec::new();
+    file.take(MOST_BYTES).read_to_end(&mut text)?;
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+/// Adds a line to the file, which other clients wait for meanwhile.
+fn add_line(path: &Path, server: &str, pin: Pin) -> io::Result<()> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir)?;
     }
-    let new = path.with_extension(process::id().to_string());
-    // Remove the file of an earlier process with the same ID.
-    let _ = fs::remove_file(&new);
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.read(true).write(true).create(true).truncate(false);
     owner_only(&mut options);
-    let text: String = all.iter().map(|(server, pin)| format!("{server} {pin}\n")).collect();
-    let mut file = options.open(&new)?;
-    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
-    written.and_then(|()| fs::rename(&new, path)).inspect_err(|_| {
-        // Report the first error.
-        let _ = fs::remove_file(&new);
-    })
+    let mut file = options.open(path)?;
+    match file.lock() {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {}
+        locked => locked?,
+    }
+    let old = read(&mut file)?;
+    let mut all = entries(&old);
+    all.retain(|(name, _)| name != server);
+    all.push((server.to_owned(), pin));
+    let kept = &all[all.len().saturating_sub(MOST)..];
+    let new: String = kept.iter().map(|(server, pin)| format!("{server} {pin}\n")).collect();
+    // Usually only the last line is new. If the program is killed here, the lines before it are intact.
+    let same = if new.starts_with(&old) { old.len() } else { 0 };
+    file.seek(SeekFrom::Start(same as u64))?;
+    file.write_all(&new.as_bytes()[same..])?;
+    file.set_len(new.len() as u64)?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -125,6 +137,32 @@ mod tests {
         let text = fs::read_to_string(&file).unwrap();
         assert_eq!(text.lines().count(), MOST);
         assert!(text.starts_with("h1:21 ") && text.ends_with(&format!("last:21 {}\n", pin("cd"))));
+    }
+
+    /// Each thread has the file open for itself, as another client has.
+    #[test]
+    fn clients_that_add_certificates_at_the_same_time_lose_none() {
+        const CLIENTS: usize = 8;
+        const EACH: usize = 20;
+        let dir = tempfile::tempdir().unwrap();
+        let name = |client: usize, number: usize| format!("h{client}.{number}:21");
+        std::thread::scope(|scope| {
+            for client in 0..CLIENTS {
+                let known = in_dir(&dir);
+                scope.spawn(move || {
+                    for number in 0..EACH {
+                        known.add(&name(client, number), pin("ab")).unwrap();
+                    }
+                });
+            }
+        });
+        let known = in_dir(&dir);
+        for client in 0..CLIENTS {
+            for number in 0..EACH {
+                let server = name(client, number);
+                assert_eq!(known.find(&server).unwrap(), Some(pin("ab")), "{server}");
+            }
+        }
     }
 
     #[test]
