@@ -4,8 +4,11 @@ use crate::args::{Outcome, Parsed, Usage};
 use crate::server::Server;
 use crate::server::cli::output;
 use crate::server::config::{self, Config, PROGRAM};
+use crate::server::fs::jail::Jail;
+use crate::text::Reason;
 use std::error::Error;
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The options as given, and as checked values.
@@ -29,6 +32,13 @@ impl Options {
             Ok(config) if wrong.is_empty() => return Ok(Options { words, given, config }),
             Ok(_) => {}
             Err(values) => wrong.extend(values),
+        }
+        // The server would find this out next.
+        if let Some(root) = given.value("root")
+            && let Err(error) = Jail::new(Path::new(root))
+        {
+            let expected = format!("a directory that can be served ({})", Reason(&error));
+            wrong.push(given.wrong("root", expected));
         }
         wrong.sort_by_key(Usage::line);
         Err(wrong)

@@ -99,6 +99,19 @@ fn check_shows_every_option_with_its_source() {
 }
 
 #[test]
+fn a_missing_root_is_named_beside_wrong_options() {
+    for words in [&["check"][..], &[]] {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+        server.args(words).args(["--root", "/nonexistent", "--idle-timeout", "soon"]);
+        let output = server.assert().code(2).get_output().clone();
+        let said = String::from_utf8(output.stderr).unwrap();
+        for option in ["--root '/nonexistent': expected a directory", "--idle-timeout 'soon'"] {
+            assert!(said.contains(option), "{said}");
+        }
+    }
+}
+
+#[test]
 fn every_wrong_line_is_named_with_its_file_and_number() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("conf");
