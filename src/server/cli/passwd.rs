@@ -127,7 +127,7 @@ fn remove(file: &Path, name: &str) -> Result<(), Box<dyn Error>> {
         }
     })?;
     output::print_error(format_args!(
-        "{name}: removed from {}; its files stay\n{RELOAD}",
+        "{name}: removed from {}; its files stay; {RELOAD}",
         file.display()
     ));
     Ok(())
@@ -136,11 +136,11 @@ fn remove(file: &Path, name: &str) -> Result<(), Box<dyn Error>> {
 /// Asks for the password, stores the account, and prints its access and home.
 fn store(request: &Request) -> Result<(), Box<dyn Error>> {
     // Report an unusable file before asking for the password.
-    let is_known = match Accounts::read(&request.file) {
-        Err(AccountsError::File(_, error)) if error.kind() == ErrorKind::NotFound => false,
+    let (is_new_file, is_known) = match Accounts::read(&request.file) {
+        Err(AccountsError::File(_, error)) if error.kind() == ErrorKind::NotFound => (true, false),
         read => {
-            let accounts = read?;
-            Name::new(request.name.clone()).is_some_and(|name| accounts.get(&name).is_some())
+            let (accounts, name) = (read?, Name::new(request.name.clone()));
+            (false, name.is_some_and(|name| accounts.get(&name).is_some()))
         }
     };
     let may_keep = is_known && request.changes_more_than_the_password();
@@ -156,8 +156,8 @@ fn store(request: &Request) -> Result<(), Box<dyn Error>> {
         None => format!("the directory {} below the root", account.home),
     };
     let (name, file, may) = (&request.name, request.file.display(), account.access.allows());
-    output::print_error(format_args!("{name}: {change} {file}; may {may}, in {place}\n{RELOAD}"));
-    if sys::is_superuser() && is_readable_only_by_root(&request.file) {
+    output::print_error(format_args!("{name}: {change} {file}; may {may}, in {place}; {RELOAD}"));
+    if is_new_file && sys::is_superuser() && is_readable_only_by_root(&request.file) {
         output::print_error(format_args!(
             "only root can read {file}: chown it to the user that runs the server"
         ));
@@ -166,7 +166,7 @@ fn store(request: &Request) -> Result<(), Box<dyn Error>> {
 }
 
 /// The hint how to make a running server use the change.
-const RELOAD: &str = "Send a running server SIGHUP: systemctl reload ftp_server, or kill -HUP PID";
+const RELOAD: &str = "a running server reads it at SIGHUP";
 
 fn is_readable_only_by_root(file: &Path) -> bool {
     file.metadata().is_ok_and(|data| {

@@ -427,8 +427,11 @@ fn passwd_creates_the_home_and_shows_the_access() {
     let words = ["passwd", "--root", dir, "--access=store", "--home=5b/anna", users, "anna"];
     let told = run(&words, "secret\n").expect(0).stderr;
     let home = format!("{dir}/5b/anna");
-    let first = format!("anna: added to {users}; may read and store, not delete, in {home}\n");
+    let first = format!("anna: added to {users}; may read and store, not delete, in {home}");
     assert!(told.starts_with(&first) && told.contains("SIGHUP"), "{told}");
+    let words = ["passwd", "--root", dir, users, "ben"];
+    let second = run(&words, "secret\n").expect(0).stderr;
+    assert_eq!(second.lines().count(), 1, "one line per account: {second}");
     assert_eq!(mode(&home), 0o750);
     if mt_ftp::sys::is_superuser() {
         assert!(told.ends_with("chown it to the user that runs the server\n"), "{told}");
