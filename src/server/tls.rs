@@ -43,14 +43,14 @@ fn option_without_certificate(config: &Config) -> Option<&'static str> {
     }
 }
 
-/// Returns the number of whole days until a certificate expires, negative after that; `None` if its end
-/// date is unreadable.
+/// Returns the number of days until a certificate expires, rounded up, so that a new one has as many as it
+/// was made for; negative after that, and `None` if its end date is unreadable.
 pub fn days_left(certificate: &Certificate, now: SystemTime) -> Option<i64> {
     const DAY: u64 = 24 * 60 * 60;
     let days = |time: Duration| i64::try_from(time.as_secs() / DAY).unwrap_or(i64::MAX);
     let end = certificate.not_after()?;
     Some(match end.duration_since(now) {
-        Ok(left) => days(left),
+        Ok(left) => days(left.saturating_add(Duration::from_secs(DAY - 1))),
         Err(over) => -1 - days(over.duration()),
     })
 }
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_left_are_whole_days_and_negative_after_the_end() {
+    fn days_left_are_rounded_up_and_negative_after_the_end() {
         const DAY: Duration = Duration::from_secs(24 * 60 * 60);
         let Ok(library) = sys::tls_library(None) else { return };
         let made = sys::make_certificate(library, &["localhost".into()], 30).unwrap();
@@ -201,8 +201,10 @@ mod tests {
         for (now, days) in [
             (end - 30 * DAY, 30),
             (end - 14 * DAY, 14),
-            (end - 14 * DAY + second, 13),
-            (end - second, 0),
+            (end - 30 * DAY + second, 30),
+            (end - 14 * DAY + second, 14),
+            (end - 13 * DAY, 13),
+            (end - second, 1),
             (end, 0),
             (end + second, -1),
             (end + DAY, -2),

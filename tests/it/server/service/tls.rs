@@ -103,7 +103,7 @@ fn check_and_the_start_show_the_certificate() {
     let digest = mt_ftp::text::fingerprint(&context.own_certificate().unwrap().sha256());
     for words in [
         "ftp.example.org, 192.0.2.1",
-        "valid for 89 days",
+        "valid for 90 days",
         &digest,
         library.version(),
         &format!("tls-cert = {file}"),
@@ -115,7 +115,7 @@ fn check_and_the_start_show_the_certificate() {
     let soon = identity.file();
     let soon = soon.to_str().unwrap();
     let (stdout, ..) = run(&["check", "--root", root, "--tls-cert", soon]);
-    let warning = format!("warning: the certificate in {soon} expires in 6 days");
+    let warning = format!("warning: the certificate in {soon} expires in 7 days");
     assert!(stdout.contains(&warning), "{stdout}");
     let server = Server::with(&["--tls-cert", soon]);
     server.next_line();
@@ -160,7 +160,7 @@ fn a_reload_uses_a_renewed_certificate_and_keeps_sessions() {
     ftps.server.signal("HUP");
     eventually("the new certificate", || shown(&ftps) != first);
     let second = shown(&ftps);
-    ftps.server.wait_for_log(&[" certificate ", "days=89"]);
+    ftps.server.wait_for_log(&[" certificate ", "days=90"]);
     // Data connections of an existing session can still resume its TLS session.
     assert_eq!(ftps.fetch(&mut peer, "RETR file"), b"content");
     ftps.send(&mut peer, "STOR file", "again");
@@ -174,7 +174,7 @@ fn a_reload_uses_a_renewed_certificate_and_keeps_sessions() {
 
     certificate(dir, name, &["127.0.0.1"], 3);
     ftps.server.signal("HUP");
-    ftps.server.wait_for_log(&["certificate-expires", "expires in 2 days"]);
+    ftps.server.wait_for_log(&["certificate-expires", "expires in 3 days"]);
 }
 
 #[test]

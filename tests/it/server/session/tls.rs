@@ -554,7 +554,7 @@ fn stat_log_page_and_metrics_show_tls() {
     ftps.server.wait_for_log(&["login", "user=anna", &format!("tls={version}")]);
     ftps.fetch(&mut peer, "LIST");
     let html = page("/");
-    assert!(html.contains(&format!(" {version}")) && html.contains("6 days"), "{html}");
+    assert!(html.contains(&format!(" {version}")) && html.contains("7 days"), "{html}");
     let metrics = page("/metrics");
     for line in [
         "mt_ftp_tls_handshakes_total{kind=\"full\"} 1",
