@@ -214,7 +214,7 @@ impl<A: TransferHooks> Pump<'_, A> {
         }
     }
 
-    /// Counts moved bytes, and calls the hooks regularly, also when the loop never waits.
+    /// Counts moved bytes, and calls the hooks regularly, even if the loop never waits.
     fn advance(&mut self, count: usize) -> Result<(), End> {
         self.moved += count as u64;
         self.hooks.moved(self.moved);

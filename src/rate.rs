@@ -55,7 +55,7 @@ impl Rate {
         Rate { shared: Arc::new(shared) }
     }
 
-    /// Changes the limit, also for members that are waiting.
+    /// Changes the limit, including for members that are waiting.
     pub fn set(&self, per_second: Option<u64>) {
         let new = per_second.unwrap_or(0);
         if self.shared.per_second.swap(new, Ordering::Relaxed) != new {

@@ -284,7 +284,7 @@ impl Server {
         self.log.event(Level::Info, "draining", &fields);
     }
 
-    /// Returns the number of sessions since the start.
+    /// Returns the number of sessions since startup.
     fn sessions_so_far(&self) -> u64 {
         self.sessions.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! [`Connection`]: a connection with blocking calls, in clear or under TLS.
+//! [`Connection`]: a connection with blocking calls, in the clear or under TLS.
 
 use mt_ftp::net::{self, Data};
 use mt_ftp::sys::{

@@ -55,7 +55,7 @@ impl Value {
         })
     }
 
-    /// Returns the kind of value that operands are; `None` if there are no operands.
+    /// Returns what kind of value the operands are, or `None` if the command takes none.
     fn of_operands(operands: Operands) -> Option<Value> {
         match operands {
             Operands::None => None,

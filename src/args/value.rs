@@ -99,7 +99,7 @@ pub const fn words<T, const N: usize>(choices: &[(&'static str, T); N]) -> [&'st
     words
 }
 
-/// Returns the words as text: `none, read or write`.
+/// Joins the words into a list such as `none, read or write`.
 fn alternatives<T>(choices: &[(&str, T)]) -> String {
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
     match words.split_last() {

@@ -6,8 +6,8 @@
 //!   command.
 //! - A reply must arrive within [`Settings::timeout`]. A transfer may take any time while bytes move.
 //! - If TLS is required, only AUTH TLS is sent before the server's certificate is accepted, and everything
-//!   that the server said in clear is discarded. PROT P protects data connections.
-//! - TYPE is sent only when a transfer needs another type than the current one.
+//!   that the server said in the clear is discarded. PROT P protects data connections.
+//! - TYPE is sent only when a transfer needs a type other than the current one.
 //! - FEAT is sent once, after the login. Its answer, and the commands that the server refused as unknown,
 //!   are shared with replacement and helper connections.
 //! - The login and the current directory are remembered, so that a lost connection can be
@@ -170,7 +170,7 @@ pub(super) struct Capabilities {
     pub(super) hash: bool,
     /// Several commands sent without waiting for each reply.
     pub(super) pipelining: bool,
-    /// NOOP during a transfer, answered then or at its end.
+    /// NOOP during a transfer: the server replies to it at once, or after the transfer.
     pub(super) noop_in_transfer: bool,
 }
 

@@ -523,7 +523,7 @@ impl fmt::Display for Error {
 }
 
 /// Writes the error of a local file. If it does not exist, the message contains the current directory, because
-/// users are often in another one than they think.
+/// users are often in a different directory than they think.
 fn write_local_reason(f: &mut fmt::Formatter<'_>, path: &Path, error: &io::Error) -> fmt::Result {
     // The caller has given a more specific message.
     if error.kind() != io::ErrorKind::NotFound || error.get_ref().is_some() {

@@ -325,7 +325,7 @@ fn mode(parsed: &Parsed) -> Result<DataMode, Usage> {
 }
 
 /// Returns the encryption of connections without one in their URL. Every option of TLS implies `--tls`:
-/// otherwise it would have no effect, and the password would be sent in clear. Only `--tls-library` does not
+/// otherwise it would have no effect, and the password would be sent in the clear. Only `--tls-library` does not
 /// imply it.
 fn encryption(parsed: &Parsed) -> Encryption {
     let asking = ["tls", "tls-ca", "tls-pin", "tls-min", "tls-clear-data"];

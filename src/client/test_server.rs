@@ -1,4 +1,4 @@
-//! A scripted server for tests, which panics if it receives another command than expected.
+//! A scripted server for tests, which panics if it receives a command other than the expected one.
 
 use super::connection::{Connection, Settings};
 use crate::net::data::testing::Nothing;
@@ -77,7 +77,7 @@ impl Script {
         data
     }
 
-    /// Expects PASV and replies with another address than its own.
+    /// Expects PASV and replies with an address other than its own.
     pub(super) fn expect_passive_as(&mut self, host: [u8; 4]) -> Data {
         let data = Data::new();
         let mut text = b"227 ".to_vec();

@@ -1,4 +1,4 @@
-//! [`Data`]: a connection in clear or under TLS.
+//! [`Data`]: a connection in the clear or under TLS.
 
 use super::wait::{TransferHooks, Waited, wait_with};
 use crate::sys::{Handle, Interest, Tls, Waitable};

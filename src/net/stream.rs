@@ -46,7 +46,7 @@ impl Stream {
         Ok(Stream { transport, deadline: None, waiting: true, shutdown, releases_stack: false })
     }
 
-    /// Sets the time from which reads fail with `TimedOut`; `None` is never.
+    /// Sets the time from which reads fail with `TimedOut`; `None` means never.
     pub fn set_deadline(&mut self, deadline: Option<Instant>) {
         self.deadline = deadline;
     }

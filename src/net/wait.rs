@@ -25,17 +25,17 @@ pub fn deadline(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }
 
-/// Returns the earlier of two times; `None` is never.
+/// Returns the earlier of two times; `None` means never.
 pub fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
     [one, other].into_iter().flatten().min()
 }
 
-/// Returns the time plus a duration; `None` is never.
+/// Returns the time plus a duration; `None` means never.
 pub fn later(moment: Option<Instant>, by: Duration) -> Option<Instant> {
     moment?.checked_add(by)
 }
 
-/// Returns whether the time has passed; `None` is never.
+/// Returns whether the time has passed; `None` means never.
 pub fn has_passed(moment: Option<Instant>) -> bool {
     moment.is_some_and(|moment| moment <= Instant::now())
 }

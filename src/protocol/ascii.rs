@@ -100,7 +100,7 @@ impl<R: Read> EncodingReader<R> {
     }
 
     /// Creates a reader that reproduces the wire form of a file that a [`DecodingWriter`] stored.
-    /// Every LF of such a file was a CR LF on the wire, also after a CR.
+    /// Every LF of such a file was a CR LF on the wire, even after a CR.
     pub fn as_received(inner: R) -> EncodingReader<R> {
         EncodingReader::with(Encoder { every_lf: true, ..Encoder::default() }, inner)
     }

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-/// Hooks that stop once this many bytes have moved, when they are called.
+/// Hooks that stop the transfer at the first check after this many bytes have moved.
 struct StopAt {
     stop_at: u64,
     seen: u64,

@@ -22,7 +22,7 @@ use std::{fmt, fs, io};
 /// includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// List, and store files under new names: a hand-in box.
+    /// List, and store files under new names: a drop box.
     Drop,
     /// List and retrieve.
     Read,
@@ -72,7 +72,7 @@ pub struct Account {
     pub limits: AccountLimits,
 }
 
-/// The limits of an account; `None` is no limit.
+/// The limits of an account; `None` means no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountLimits {
     /// The largest total size of the files in its home.

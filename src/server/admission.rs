@@ -27,7 +27,7 @@ pub struct IncomingConnection {
 }
 
 impl IncomingConnection {
-    /// Returns the stream if the client understands a reply in clear on it.
+    /// Returns the stream if the client understands a reply in the clear on it.
     fn plain_stream(&self) -> Option<&TcpStream> {
         (!self.tls_first).then_some(&self.stream)
     }

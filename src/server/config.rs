@@ -86,7 +86,7 @@ pub struct Config {
     pub log_level: Level,
     /// `--log-format`.
     pub log_format: Format,
-    /// `--log-file`; `None` is standard error.
+    /// `--log-file`; `None` means standard error.
     pub log_file: Option<PathBuf>,
     /// `--transfer-log`.
     pub transfer_log: Option<PathBuf>,
@@ -94,7 +94,7 @@ pub struct Config {
     pub status: Option<StatusAddress>,
     /// `--tls-cert`; `None` disables TLS.
     pub tls_cert: Option<PathBuf>,
-    /// `--tls-key`; `None` is the file of the certificate.
+    /// `--tls-key`; `None` means the file of the certificate.
     pub tls_key: Option<PathBuf>,
     /// `--tls-required`.
     pub tls_required: TlsRequired,
@@ -106,7 +106,7 @@ pub struct Config {
     pub tls_reuse_required: bool,
     /// `--tls-ccc`.
     pub tls_ccc: bool,
-    /// `--tls-library`; `None` is the system's library.
+    /// `--tls-library`; `None` means the system's library.
     pub tls_library: Option<PathBuf>,
     /// `--proxy-protocol`.
     pub proxy_protocol: Vec<Network>,
@@ -117,7 +117,7 @@ pub struct Config {
 pub enum TlsRequired {
     /// No one.
     None,
-    /// Accounts, so that no password is sent in clear.
+    /// Accounts, so that no password is sent in the clear.
     Accounts,
     /// Accounts and anonymous visitors.
     All,

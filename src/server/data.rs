@@ -249,7 +249,7 @@ impl DataConnection {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(Waited::Stopped)) => Err(Refusal::Aborted("Transfer aborted.")),
             Ok(Err(_)) if self.unexpected_peer.is_some() => Err(Refusal::NoDataConnection(
-                "The only data connections came from another address than yours.",
+                "The only data connections came from an address other than yours.",
             )),
             Ok(Err(_)) => Err(Refusal::NoDataConnection("No data connection came in time.")),
             Err(_) => Err(Refusal::NoDataConnection("Cannot open the data connection.")),

@@ -63,7 +63,7 @@ pub enum Format {
     Text,
     /// One JSON object, for machines.
     Json,
-    /// Priority, event and `key=value`, for a journal, which keeps the time itself.
+    /// Priority, event and `key=value`, for a journal, which adds the time.
     Journal,
 }
 

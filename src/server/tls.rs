@@ -1,7 +1,7 @@
 //! TLS (RFC 4217): the certificate in force, and the reasons for failed handshakes.
 //!
 //! A context is created from the options at the start and at each reload. A session keeps the context of
-//! its AUTH, also for its data connections, because session tickets work only with the context that
+//! its AUTH, including for its data connections, because session tickets work only with the context that
 //! issued them.
 
 use crate::server::StartError;
@@ -81,7 +81,7 @@ pub enum FailureKind {
     Version,
     /// Client and server have no cipher in common.
     Cipher,
-    /// The client requested another protocol than FTP (ALPN).
+    /// The client requested a protocol other than FTP (ALPN).
     Protocol,
     /// The client refused the certificate.
     CertificateRefused,

@@ -1,4 +1,4 @@
-//! Socket options without a function in std, and socket addresses in the form of the system. Only
+//! Socket options that std does not offer, and socket addresses in the form of the system. Only
 //! some constants differ between systems.
 
 use super::abi::{

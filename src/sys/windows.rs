@@ -126,7 +126,7 @@ pub(crate) fn owners_of(_metadata: &std::fs::Metadata) -> Option<(u32, u32)> {
 /// Fills the buffer with random bytes for cryptography.
 ///
 /// # Errors
-/// Fails if the system has no random bytes.
+/// Fails if the system cannot provide random bytes.
 pub(crate) fn fill_random(buffer: &mut [u8]) -> io::Result<()> {
     #[link(name = "advapi32")]
     unsafe extern "system" {

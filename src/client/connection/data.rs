@@ -167,8 +167,8 @@ fn listen(local: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
 }
 
 /// Returns the local address to connect from: that of the control connection, because many servers accept
-/// data connections from no other address. The system chooses for another host, and for a link-local
-/// address, which is not valid without its network interface.
+/// data connections from no other address. If the data address belongs to another host, or is
+/// link-local and so not valid without its network interface, the system chooses the local address.
 fn source(ends: ControlAddresses, to: SocketAddr) -> IpAddr {
     match (ends.local.ip(), to.ip()) {
         (IpAddr::V6(local), IpAddr::V6(_)) if local.is_unicast_link_local() => {

@@ -95,7 +95,7 @@ impl Connection {
     }
 
     /// Discards everything that was learned of the server: after a handshake, because an attacker may have
-    /// altered what came in clear, and after another login, because the server may offer other users
+    /// altered what came in the clear, and after another login, because the server may offer other users
     /// something else. The lack of pipelining is kept: it can only slow the client down, and only the
     /// greeting reveals it.
     pub(super) fn discard_server_state(&mut self) {
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Logs in, in clear, to a server that follows `script`.
+    /// Logs in, in the clear, to a server that follows `script`.
     fn log_in(pins: Vec<Pin>, script: impl FnOnce(TcpListener) + Send + 'static) -> Connection {
         let options = TlsOptions { pins, ..TlsOptions::default() };
         let tls = TlsClient::new(options, None, Some(Box::new(Undisturbed)));

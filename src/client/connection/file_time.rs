@@ -88,7 +88,7 @@ impl TimeCommand {
         seconds(wanted) / unit == seconds(found) / unit
     }
 
-    /// Returns whether a reply claims that the time was set. A reply to MDTM with another time than the
+    /// Returns whether a reply claims that the time was set. A reply to MDTM with a time other than the
     /// wanted one means that the server has read the time and not set it.
     fn claims_success(self, reply: &Reply, wanted: SystemTime) -> bool {
         let shown_time = parse_timestamp(reply.text().trim_ascii());

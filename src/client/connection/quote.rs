@@ -127,9 +127,9 @@ fn objection(verb: Verb, argument: &[u8], is_encrypted: bool) -> Option<&'static
         }
         Verb::Mode if !is("S") => Some("files are transferred in stream mode (MODE S)"),
         Verb::Stru if !is("F") => Some("files are transferred without records (STRU F)"),
-        Verb::Ccc if is_encrypted => Some("it would end the encryption; use CONNECT"),
+        Verb::Ccc if is_encrypted => Some("it would turn encryption off; use CONNECT"),
         Verb::Rein if is_encrypted => {
-            Some("it would end the encryption; use USER to log in as another user, or CONNECT")
+            Some("it would turn encryption off; use USER to log in as another user, or CONNECT")
         }
         Verb::User
         | Verb::Pass

@@ -54,7 +54,7 @@ fn lines_of(text: &[u8]) -> Vec<Vec<u8>> {
     lines[newest..].iter().map(|line| line.to_vec()).collect()
 }
 
-/// Reads the end of the file, so that a huge file of another program does no harm.
+/// Reads the end of the file, so that a huge file that another program wrote costs little memory.
 fn read(file: &mut File) -> io::Result<Vec<u8>> {
     let length = file.metadata()?.len();
     file.seek(io::SeekFrom::Start(length.saturating_sub(MAX_BYTES)))?;

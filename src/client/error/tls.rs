@@ -51,7 +51,7 @@ pub enum TlsFailure {
     },
     /// The server refused the requested protection of data connections.
     DataProtection(Reply),
-    /// A data connection leads to another server than the control connection.
+    /// A data connection leads to a different server than the control connection.
     OtherServer,
 }
 

@@ -126,7 +126,7 @@ fn is_anonymous(user: &Name) -> bool {
     [ANONYMOUS, b"ftp"].contains(&user.as_bytes())
 }
 
-/// Returns whether others on the network could read a password sent in clear to this address.
+/// Returns whether others on the network could read a password sent in the clear to this address.
 fn is_exposed(user: &Name, peer: SocketAddr) -> bool {
     !is_anonymous(user) && !peer.ip().is_loopback()
 }

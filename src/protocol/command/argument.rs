@@ -398,7 +398,7 @@ impl Opts {
                 ),
             };
         }
-        // RFC 2389 section 4: 501 also for an unknown option.
+        // RFC 2389 section 4: an unknown option also gets 501.
         Err(Malformed::Argument(Verb::Opts, "UTF8, MLST or HASH"))
     }
 

@@ -95,7 +95,7 @@ impl Secret {
         (!bytes.iter().any(|b| matches!(b, b'\r' | b'\n' | 0))).then_some(Secret(bytes))
     }
 
-    /// Returns the secret in clear text, to be sent or verified and never displayed.
+    /// Returns the secret as clear text, to be sent or verified and never displayed.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -56,10 +56,10 @@ pub const SITE_TABLE: &[SiteRow] = &[
     SiteRow::new("HELP", "HELP", |_| Some(Site::Help)),
     SiteRow::new("CHMOD", "CHMOD mode path", parse_chmod),
     SiteRow::new("UTIME", "UTIME YYYYMMDDHHMMSS path", parse_utime),
-    SiteRow::new("UMASK", "UMASK [mask]", parse_umask).or("UMASK and three octal digits"),
+    SiteRow::new("UMASK", "UMASK [mask]", parse_umask).or("UMASK followed by three octal digits"),
     SiteRow::new("SYMLINK", "SYMLINK target link", parse_symlink),
     SiteRow::new("MKDIR", "MKDIR path", |rest| Name::from_wire(rest).map(Site::Mkdir)),
-    SiteRow::new("IDLE", "IDLE [seconds]", parse_idle).or("IDLE and a number of seconds"),
+    SiteRow::new("IDLE", "IDLE [seconds]", parse_idle).or("IDLE followed by a number of seconds"),
     SiteRow::new("WHO", "WHO", |_| Some(Site::Who)),
     SiteRow::new("QUOTA", "QUOTA", |_| Some(Site::Quota)),
 ];

@@ -18,7 +18,7 @@ const MAX_LINE: usize = 8192;
 pub struct Unreadable<'a>(pub &'a [u8]);
 
 /// Parses the data of MLSD (RFC 3659 section 7.2). The listed directory and its parent are left
-/// out, also if the server sends `.` and then `..` as plain directories. A line is unreadable if
+/// out, even if the server sends `.` and then `..` as plain directories. A line is unreadable if
 /// the name or the kind is missing, or if the name is not valid in a directory, such as a whole
 /// path.
 pub fn read_mlsd(text: &[u8]) -> impl Iterator<Item = Result<Entry, Unreadable<'_>>> {

@@ -13,7 +13,7 @@ pub(super) fn push_number<const BASE: u64>(number: u64, width: usize, out: &mut 
     out.extend_from_slice(&digits[start.min(digits.len() - width)..]);
 }
 
-/// Parses digits only; `None` also if the number exceeds `u64`.
+/// Parses digits only; also returns `None` if the number exceeds `u64`.
 pub(super) fn number<const BASE: u64>(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;

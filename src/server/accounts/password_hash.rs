@@ -28,7 +28,7 @@ impl PasswordHash {
     /// Creates a hash of `password` with a random salt.
     ///
     /// # Errors
-    /// Fails if the system has no random bytes.
+    /// Fails if the system cannot provide random bytes.
     pub fn new(password: &[u8], rounds: u32) -> io::Result<PasswordHash> {
         let mut salt = vec![0; 16];
         sys::fill_random(&mut salt)?;

@@ -67,7 +67,7 @@ fn delay(nth: u32) -> Duration {
     FIRST * (1 << nth.saturating_sub(1).min(4))
 }
 
-/// Returns the length of the `nth` refusal of an address, counted from 1: 5 seconds, 10, 20, up to
+/// Returns how long the `nth` refusal of an address lasts, counted from 1: 5 seconds, 10, 20, up to
 /// about 1.4 hours.
 fn refusal(nth: u32) -> Duration {
     const FIRST: Duration = Duration::from_secs(5);
@@ -280,7 +280,7 @@ impl AddressRecord {
         }
     }
 
-    /// Takes a turn for this name, or returns the time to wait before another try.
+    /// Reserves a login attempt for this name, or returns how long to wait before another try.
     fn take_turn(&mut self, name: u64, now: Instant) -> Result<Option<Duration>, CheckDenied> {
         self.last_seen = now;
         self.forget(now);

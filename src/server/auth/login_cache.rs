@@ -17,7 +17,7 @@ const MAX_ACCOUNTS: usize = 8192;
 
 /// The cache of logins.
 pub struct LoginCache {
-    /// The key; `None` if the system has no random bytes, in which case nothing is cached.
+    /// The key; `None` if the system cannot provide random bytes, in which case nothing is cached.
     key: Option<Hmac>,
     tags: Mutex<HashMap<Name, Tag>>,
 }

@@ -8,8 +8,8 @@
 //! | [`Right::Store`] | | | yes | yes |
 //! | [`Right::Change`], [`Right::Alter`] | | | | yes |
 //!
-//! `drop` is for a hand-in box. It shows names, sizes and times, but nothing that depends on the content
-//! of a file: a digest would reveal whether two users handed in the same file. It makes no directories,
+//! `drop` is for a drop box. It shows names, sizes and times, but nothing that depends on the content
+//! of a file: a digest would reveal whether two users uploaded the same file. It makes no directories,
 //! because a directory could occupy the name of another user's file; the administrator creates them. It
 //! does not rename, so a client that stores under a temporary name leaves the file under that name.
 

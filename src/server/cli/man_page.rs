@@ -85,7 +85,7 @@ static SECTIONS: [Section; 11] = [
             Item("none", "No login (only for --anonymous)."),
             Item(
                 "drop",
-                "List, and store files under new names, as in a hand-in box. Nothing can be \
+                "List, and store files under new names, as in a drop box. Nothing can be \
                  fetched, replaced, appended to, deleted or renamed.",
             ),
             Item("read", "List and fetch."),

@@ -1,7 +1,7 @@
 //! The output of the program besides its log.
 //!
 //! Standard output and standard error may be closed, full, or a pipe that is not read. That never causes a panic here,
-//! and only output that the user asked for is waited for longer than a second.
+//! and only output that the user asked for may take longer than a second.
 
 use crate::args::{Program, Usage};
 use crate::server::config::PROGRAM;

@@ -114,7 +114,7 @@ pub fn warnings(
             ));
         } else if matches!(access, Access::Store | Access::Write) {
             warnings.push(format!(
-                "anyone who can reach {address} may {allows}; --anonymous drop, read or none allows less"
+                "anyone who can reach {address} may {allows}; --anonymous drop, read or none restricts this"
             ));
         }
     }

@@ -30,7 +30,7 @@ pub struct ServerOption {
     /// The name, value and help of the option.
     pub flag: Flag,
     set: Set,
-    /// Restores the previous value after a reload; set if only a restart can change the option.
+    /// Restores the previous value after a reload. `Some` if only a restart can change the option.
     keep: Option<Keep>,
     /// The effective default, if it depends on other options or on the environment.
     default_text: Option<fn(&Config) -> String>,

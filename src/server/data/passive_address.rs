@@ -75,7 +75,7 @@ impl PassiveAddresses {
         self.hosts.0.iter().filter_map(|(_, host)| host.address().err()).collect()
     }
 
-    /// Returns the address to announce to this client; `None` is the address that it connected to.
+    /// Returns the address to announce to this client; `None` means the address that it connected to.
     ///
     /// # Errors
     /// 425 while the name for this client could not be resolved.

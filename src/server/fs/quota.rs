@@ -37,7 +37,7 @@ use table::{DirId, QuotaDir, QuotaTable};
 /// to wait for the count.
 const TRIES: usize = 3;
 
-/// All quotas, by the names of the directories from the root to theirs.
+/// The quotas of all directories. A directory is found by the names on its path from the root.
 #[derive(Debug)]
 pub struct Quotas {
     root: Arc<Dir>,

@@ -23,7 +23,7 @@
 //! | disk or quota full | 552, the partial is removed |
 //! | `--sync`, and the file cannot be written to the disk | 451, the partial is removed |
 //! | two uploads to one name | each has its own partial; the last to finish wins with a complete file |
-//! | the login may store only new names, and the name exists | 553, also if it was created during the upload |
+//! | the login may store only new names, and the name exists | 553, even if it was created during the upload |
 //!
 //! The name of a partial is a digest of the final name, so it can be found again, even after a
 //! crash. The session that writes it holds a lock on it. Another upload to the same name uses a

@@ -1,4 +1,4 @@
-//! Counters since the start of the server.
+//! Counters since the server started.
 //!
 //! They are incremented without a lock. Bytes are counted in the list of
 //! [sessions](super::sessions) as they move. The most recent transfers are kept individually only
@@ -128,7 +128,7 @@ impl Counters {
         }
     }
 
-    /// Returns the time since the start of the server.
+    /// Returns the time since the server started.
     pub fn uptime(&self) -> Duration {
         self.since.elapsed()
     }

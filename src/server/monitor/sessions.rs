@@ -19,7 +19,7 @@ pub struct SessionList {
     sent: AtomicU64,
 }
 
-/// The number of bytes moved since the start.
+/// The number of bytes moved since startup.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Bytes from clients.
@@ -89,7 +89,7 @@ impl SessionList {
         self.entries().values().map(Arc::clone).collect()
     }
 
-    /// Returns the bytes of all transfers since the start, including running ones.
+    /// Returns the bytes of all transfers since startup, including running ones.
     pub fn traffic(&self) -> Traffic {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Traffic { received: get(&self.received), sent: get(&self.sent) }

@@ -55,7 +55,7 @@ pub(super) struct Parameters {
     facts: Facts,
     algorithm: Algorithm,
     representation: Representation,
-    /// The mask of SITE UMASK; `None` is the server's.
+    /// The mask of SITE UMASK; `None` means the server's.
     umask: Option<u32>,
     /// The timeout of SITE IDLE, which replaces `--idle-timeout`.
     idle_timeout: Option<Duration>,

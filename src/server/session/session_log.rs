@@ -101,7 +101,7 @@ impl<'a> SessionLog<'a> {
         self.event(Level::Info, event, &[("path", path)]);
     }
 
-    /// Logs that a data connection came from another address than the client's.
+    /// Logs that a data connection came from an address other than the client's.
     pub(super) fn data_from_elsewhere(&self, from: &IpAddr) {
         let fields: [Field<'_>; 2] = [("from", from), ("expected", &self.peer().ip())];
         self.event(Level::Warn, "data-from-elsewhere", &fields);

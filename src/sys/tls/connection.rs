@@ -450,7 +450,7 @@ impl Tls {
             ssl_error::ZERO_RETURN => return Ok(CallResult::Ended),
             ssl_error::SYSCALL => {
                 return Err(self.fail(match system.raw_os_error() {
-                    // OpenSSL 1.1.1 reports an end without close_notify like this.
+                    // OpenSSL 1.1.1 reports a connection that closed without close_notify like this.
                     None | Some(0) => Failure::Tls(error::ended(self.established)),
                     Some(code) => Failure::System(code),
                 }));

@@ -213,7 +213,7 @@ pub(super) fn of_connection(queued: Option<Queued>, established: bool) -> TlsErr
         }
         235 | 1120 => TlsError::new(
             TlsErrorKind::ApplicationProtocol,
-            "the client speaks another protocol than FTP",
+            "the client speaks a protocol other than FTP",
         ),
         394 | 397 | 398 | 399 => {
             TlsError::new(TlsErrorKind::TooWeak, format!("the peer's key is too weak: {words}"))
@@ -240,7 +240,7 @@ fn clear_text(established: bool) -> TlsError {
     TlsError::new(TlsErrorKind::ClearText, text)
 }
 
-/// Builds the error for an end without close_notify.
+/// Builds the error for a connection that closed without close_notify.
 pub(super) fn ended(established: bool) -> TlsError {
     match established {
         true => TlsError::new(

@@ -286,7 +286,7 @@ impl Dir {
         Ok(u64::from(out.available).saturating_mul(out.fragment_size))
     }
 
-    /// Returns the names in this directory in the order of the system, without `.` and `..`.
+    /// Returns the names in this directory in the order that the system returns them, without `.` and `..`.
     ///
     /// # Errors
     /// Fails without read permission.

@@ -130,7 +130,7 @@ impl Dir {
         self.stat(name)
     }
 
-    /// Fails always: this system has no files without a name.
+    /// Always fails: this system has no files without a name.
     ///
     /// # Errors
     /// Always `Unsupported`.
@@ -138,7 +138,7 @@ impl Dir {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Fails always: this system has no files without a name.
+    /// Always fails: this system has no files without a name.
     ///
     /// # Errors
     /// Always `Unsupported`.

@@ -1,4 +1,4 @@
-//! Sockets: waiting for several at once, and options without a function in std.
+//! Sockets: waiting for several at once, and options that std does not offer.
 
 use super::abi::{
     EINPROGRESS, NEW_SOCKET, POLLIN, POLLOUT, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TIOCOUTQ,

@@ -93,7 +93,7 @@ impl Drop for EchoOff {
 pub struct RawMode(());
 
 impl RawMode {
-    /// Fails always.
+    /// Always fails.
     ///
     /// # Errors
     /// `Unsupported`, always.
@@ -105,7 +105,7 @@ impl RawMode {
     pub fn renew(&self) {}
 }
 
-/// Fails always, because there is no [`RawMode`].
+/// Always fails, because there is no [`RawMode`].
 ///
 /// # Errors
 /// `Unsupported`, always.
@@ -113,7 +113,7 @@ pub fn read_key(_waker: &Waker, _patience: Option<Duration>) -> io::Result<KeyIn
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Fails always, because there is no [`RawMode`].
+/// Always fails, because there is no [`RawMode`].
 ///
 /// # Errors
 /// `Unsupported`, always.
@@ -129,7 +129,7 @@ pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-/// Fails always, because processes cannot be stopped.
+/// Always fails, because processes cannot be stopped.
 ///
 /// # Errors
 /// `Unsupported`, always.

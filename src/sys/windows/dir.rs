@@ -143,7 +143,7 @@ impl Dir {
         self.stat(name)
     }
 
-    /// Fails always: this system has no files without a name.
+    /// Always fails: this system has no files without a name.
     ///
     /// # Errors
     /// Always `Unsupported`.
@@ -151,7 +151,7 @@ impl Dir {
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Fails always: this system has no files without a name.
+    /// Always fails: this system has no files without a name.
     ///
     /// # Errors
     /// Always `Unsupported`.
@@ -186,7 +186,7 @@ impl Dir {
         self.open(name, Open::Write)?.set_times(FileTimes::new().set_created(time))
     }
 
-    /// Fails always: creating links requires a privilege that programs rarely have.
+    /// Always fails: creating links requires a privilege that programs rarely have.
     ///
     /// # Errors
     /// Always `PermissionDenied`.
@@ -215,7 +215,7 @@ impl Dir {
         if done == 0 { Err(io::Error::last_os_error()) } else { Ok(available) }
     }
 
-    /// Returns the names in this directory in the order of the system.
+    /// Returns the names in this directory in the order that the system returns them.
     ///
     /// # Errors
     /// Fails without read permission.

@@ -1,4 +1,4 @@
-//! Sockets: waiting for several at once, and options without a function in std.
+//! Sockets: waiting for several at once, and options that std does not offer.
 
 use crate::sys::Interest;
 use crate::sys::socket::{family, raw_address};

@@ -11,7 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 const LATIN: &[u8] = b"gr\xfc\xdfe.bin";
 
 /// A module for each server with a test for each scene, which is a function of that name here. Each scene
-/// is played in clear and, unless it needs that, over TLS.
+/// is played in the clear and, unless it needs that, over TLS.
 macro_rules! at_every_server {
     (in_clear $scenes:tt) => {
         at_every_server! { vsftpd start Vsftpd "needs vsftpd and root" $scenes }

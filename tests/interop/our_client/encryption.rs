@@ -90,7 +90,7 @@ fn transfers_go_both_ways(peer: &Peer, version: &str) {
 
 fn data_goes_in_clear(peer: &Peer) {
     peer.put_here("up", &noise(LARGE));
-    for (options, told) in [(&[][..], "encrypted"), (&["--tls-clear-data"], "in clear")] {
+    for (options, told) in [(&[][..], "encrypted"), (&["--tls-clear-data"], "in the clear")] {
         let commands = "STATUS; STORE up file; RETRIEVE file back; LIST";
         let output = run(&mut peer.client(options, commands));
         let printed = String::from_utf8_lossy(&output.stdout);

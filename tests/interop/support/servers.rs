@@ -84,7 +84,7 @@ impl Peer {
         Peer::start_trusted(software, Required::All)
     }
 
-    /// The same that takes data connections in clear as well.
+    /// The same that takes data connections in the clear as well.
     pub(crate) fn start_with_clear_data(software: Software) -> Peer {
         Peer::start_trusted(software, Required::Control)
     }

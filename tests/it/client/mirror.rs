@@ -407,7 +407,7 @@ fn a_refused_listing_is_reported_and_deletes_nothing() {
 
 #[test]
 fn a_text_file_is_mirrored_once_whatever_its_size_in_the_listing() {
-    // Of the file with LF, as most servers have it, and of its lines on the wire.
+    // Most servers list the size of the stored file, with LF; others the size on the wire, with CR LF.
     for size in [4, 6] {
         let (client, mut fetched) = (Client::new(), 0);
         play(&client, "ASCII; MIRROR . here; MIRROR . here", |server| {

@@ -68,7 +68,7 @@ fn send(server: &mut ScriptedServer, text: &str, end: &str) {
 }
 
 /// Runs commands in a local copy with the files `a` and `d/b`, and with `old` and `d/old`, which the server
-/// no longer has. Returns also the paths that the server was asked to delete.
+/// no longer has. Also returns the paths that the server was asked to delete.
 fn run(listings: Listings, commands: &str) -> (Client, Run, Vec<String>) {
     let client = Client::new();
     for dir in ["here", "here/d"] {

@@ -141,7 +141,7 @@ impl Peer {
 
     /// Continues the control connection on another stream, as after AUTH or CCC.
     pub fn put_under(&mut self, wire: Wire) {
-        self.note("- ", if matches!(wire, Wire::Tls(_)) { b"TLS" } else { b"in clear" });
+        self.note("- ", if matches!(wire, Wire::Tls(_)) { b"TLS" } else { b"in the clear" });
         self.control = wire;
     }
 

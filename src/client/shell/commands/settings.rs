@@ -245,7 +245,7 @@ fn encryption(session: &Session) -> String {
         None => "encryption: none\n".to_owned(),
         Some(tls) => {
             let (version, cipher) = (tls.version(), shown(tls.cipher().as_bytes()));
-            let data = if session.protects_data() { "encrypted" } else { "in clear" };
+            let data = if session.protects_data() { "encrypted" } else { "in the clear" };
             format!("encryption: {version}, {cipher}; files and listings: {data}\n")
         }
     }

@@ -67,7 +67,7 @@ fn stays_inside(path: &Path, depth: usize) -> bool {
     depth.is_some()
 }
 
-/// Reads the names of a directory with their metadata, in the order of the system.
+/// Reads the names of a directory with their metadata, in the order that the system returns them.
 #[derive(Debug)]
 pub struct DirReader {
     jail: Jail,

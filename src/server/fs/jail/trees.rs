@@ -17,7 +17,7 @@ const MAX_DEPTH: u32 = 64;
 
 impl Jail {
     /// Creates the directory at `path` and all missing parents, with the permission bits `mode` or
-    /// the system's default. Returns the deepest directory that was created, also after an error.
+    /// the system's default. Returns the deepest directory that was created, even after an error.
     pub fn make_dirs(
         &self,
         path: &FtpPath,

@@ -8,7 +8,7 @@ use crate::server::fs::jail::DirEntry;
 pub struct LsOptions {
     /// `-a`: include `.` and `..`.
     pub all: bool,
-    /// `-l`: use the long format, also for NLST.
+    /// `-l`: use the long format, even for NLST.
     pub long: bool,
     /// `-d`: list the directory itself and not its content.
     pub itself: bool,

@@ -67,7 +67,7 @@ impl MetricsText {
             server.session_limits.count(),
         );
         let all = server.sessions_so_far();
-        self.one("mt_ftp_sessions_total", "counter", "Sessions since the start.", all);
+        self.one("mt_ftp_sessions_total", "counter", "Sessions since startup.", all);
         const REJECTED: &str = "mt_ftp_turned_away_total";
         self.family(REJECTED, "counter", "Rejected clients by reason.");
         for (why, times) in server.counters.rejections() {

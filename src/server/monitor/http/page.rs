@@ -136,7 +136,7 @@ impl StatusPage<'_> {
             (
                 "Sessions",
                 server.session_limits.count().to_string(),
-                format!("{} since the start", server.sessions_so_far()),
+                format!("{} since startup", server.sessions_so_far()),
             ),
             ("Active transfers", moving.to_string(), "now".into()),
             ("In", rate(latest.received), format!("{} in total", bytes(traffic.received as f64))),

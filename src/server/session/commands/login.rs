@@ -17,7 +17,7 @@ use crate::server::session::session_log::SessionLog;
 use crate::server::settings::Settings;
 
 /// USER: ends any earlier login. If TLS is required for this name, USER is refused, so that the password
-/// is not sent in clear. Unknown names are treated alike.
+/// is not sent in the clear. Unknown names are treated alike.
 pub(in crate::server::session) fn user(
     login: &mut Login,
     log: &SessionLog<'_>,

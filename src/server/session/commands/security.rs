@@ -9,7 +9,7 @@ use crate::server::session::security::{Security, requires_private_data};
 use crate::server::settings::Settings;
 use std::sync::Arc;
 
-/// AUTH. Commands that the client sent in clear after it may have been inserted by an attacker, to be
+/// AUTH. Commands that the client sent in the clear after it may have been inserted by an attacker, to be
 /// executed under TLS (CVE-2011-0411), so they end the session.
 pub(in crate::server::session) fn auth(
     settings: &Settings,

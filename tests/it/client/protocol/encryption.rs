@@ -189,7 +189,7 @@ fn tls_starts_before_the_password_if_the_server_requires_it() {
     }
 }
 
-/// Without this, an option of TLS without `--tls` would have no effect, and passwords would be sent in clear.
+/// Without this, an option of TLS without `--tls` would have no effect, and passwords would be sent in the clear.
 #[test]
 fn options_of_tls_imply_tls() {
     let Some(identity) = Identity::new() else { return };
@@ -242,7 +242,7 @@ fn after_a_server_closes_a_clear_session_the_client_reconnects_with_tls() {
     }
 }
 
-/// AUTH that the user sends by QUOTE starts TLS, too. Before, later commands were sent in clear over a new
+/// AUTH that the user sends by QUOTE starts TLS, too. Before, later commands were sent in the clear over a new
 /// connection.
 #[test]
 fn auth_by_quote_starts_tls() {

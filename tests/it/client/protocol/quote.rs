@@ -48,7 +48,7 @@ fn what_would_end_the_encryption_is_not_sent_under_tls() {
         });
         let options = ["--tls-pin", &identity.pin];
         let run = play_all(&Client::new(), &options, &format!("QUOTE {line}"), vec![script]);
-        run.expect(2).expect_error("it would end the encryption");
+        run.expect(2).expect_error("it would turn encryption off");
     }
 }
 

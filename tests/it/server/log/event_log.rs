@@ -197,7 +197,7 @@ fn the_log_parser_of_this_test_works() {
     assert!(check_line("anything else").is_err());
 }
 
-/// Returns the log of a server that received all the malicious texts in every way.
+/// Returns the log of a server that received each malicious text through every kind of input.
 fn nasty_log(options: &[&str]) -> String {
     let server = Server::with(&[&["--max-login-failures", "1000"], options].concat());
     let mut peer = server.visitor();

@@ -1,4 +1,4 @@
-//! Resumed uploads: which bytes are kept, and the replies meanwhile.
+//! Resumed uploads: which bytes are kept, and which replies are sent.
 
 use crate::support::Server;
 use std::fs::{self, File};

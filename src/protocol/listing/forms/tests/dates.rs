@@ -164,22 +164,22 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=file;size=531;modify=20241231233000; +05000 d"],
     ),
     (
-        "ls -lT and ls --full-time of old",
+        "ls -lT and old versions of ls --full-time",
         &[r"-rw-r--r--   1 root     other        531 Jan  2 03:04:05 2025 a b"],
         &[r"type=file;size=531;modify=20250102030405; a b"],
     ),
     (
-        "ls -lT and ls --full-time of old",
+        "ls -lT and old versions of ls --full-time",
         &[r"-rw-r--r--   1 root     other        531 Thu Jan  2 03:04:05 2025 c"],
         &[r"type=file;size=531;modify=20250102030405; c"],
     ),
     (
-        "ls -lT and ls --full-time of old",
+        "ls -lT and old versions of ls --full-time",
         &[r"-rw-r--r--   1 root     other        531 Jan  2 03:04:05 2025"],
         &[r"type=file;size=531;modify=20250102030405; 2025"],
     ),
     (
-        "ls -lT and ls --full-time of old",
+        "ls -lT and old versions of ls --full-time",
         &[r"-rw-r--r--   1 root     other        531 Jan  2 03:04:05 x"],
         &[r"type=file;size=531;modify=20250102030405; x"],
     ),
@@ -550,7 +550,7 @@ pub(super) const LISTINGS: &[Sample] = &[
         ],
     ),
     (
-        "a recent date is the one that is past",
+        "a recent date is in the past",
         &[
             r"-rw-r--r-- 1 a b 7 Mar  2 11:00 tomorrow, in another zone",
             r"-rw-r--r-- 1 a b 7 Mar  3 12:00 last year",

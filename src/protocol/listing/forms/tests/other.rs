@@ -14,7 +14,7 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=file;size=214059;modify=20241020152700; cx.exe"],
     ),
     (
-        "NetWare without a blank",
+        "NetWare without a space",
         &[r"d[RWCEAFMS] admin    512 Oct 20  2003 SYS"],
         &[r"type=dir;modify=20031020000000; SYS"],
     ),
