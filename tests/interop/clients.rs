@@ -1,4 +1,4 @@
-//! The server against the clients that people have.
+//! Our server with other FTP clients.
 
 mod busybox;
 mod curl;

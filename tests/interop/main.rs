@@ -1,6 +1,6 @@
-//! The server against the clients that people have: curl, wget, lftp, ncftp, busybox, the `ftp`
-//! programs of tnftp and inetutils, Python's ftplib and Perl's Net::FTP. And our client against the
-//! servers that they have: vsftpd, ProFTPD, Pure-FTPd and pyftpdlib.
+//! Our server with other FTP clients: curl, wget, lftp, ncftp, busybox, the `ftp`
+//! programs of tnftp and inetutils, Python's ftplib and Perl's Net::FTP. And our client with
+//! other FTP servers: vsftpd, ProFTPD, Pure-FTPd and pyftpdlib.
 //!
 //! Every test is ignored, because it needs a program that a machine with only Rust may lack;
 //! `.ci/run` installs them all and runs
@@ -9,13 +9,12 @@
 //! cargo test --test interop -- --ignored
 //! ```
 //!
-//! A test has a [`support::fixture::Site`] of its own: a server on a free port, an empty root, and an empty
-//! directory where the client runs. Contents are compared byte for byte. What fails prints the
-//! client's output and the whole dialogue as the server saw it.
+//! Each test has its own [`support::fixture::Site`]: a server on a free port, an empty root, and an empty
+//! directory where the client runs. Contents are compared byte by byte. A failed test prints the
+//! client's output and the server's log of the whole session.
 //!
-//! Each client of others has a file in [`clients`], where `scripts` runs our own client beside the
-//! classic ones. [`our_client`] runs it against each of the servers, which [`support::servers`]
-//! starts.
+//! Each FTP client has a file in [`clients`]; `scripts` compares our client with the classic ones.
+//! [`our_client`] runs our client with each of the servers, which [`support::servers`] starts.
 
 #![cfg(unix)]
 

@@ -1,4 +1,4 @@
-//! Our client against the servers that people have.
+//! Our client with other FTP servers.
 
 mod broken_transfers;
 pub(crate) mod commands;

@@ -1,5 +1,5 @@
-//! What the tests share: a server with a client's directory, the servers of others, what files hold,
-//! and a proxy that cuts transfers.
+//! Shared by the tests: our server with a client's directory, other FTP servers, file contents, and a
+//! proxy that interrupts transfers.
 
 pub(crate) mod content;
 pub(crate) mod cutting_proxy;

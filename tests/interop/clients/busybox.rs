@@ -1,4 +1,4 @@
-//! busybox, as small devices have it: ftpget, ftpput, and its wget.
+//! busybox, which runs on small devices: ftpget, ftpput and wget.
 
 use crate::support::content::{LARGE, NAMES, SIZES, assert_holds, noise, os};
 use crate::support::fixture::{Site, run};

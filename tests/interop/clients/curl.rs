@@ -1,4 +1,4 @@
-//! curl: every way to make a data connection, resuming both ways, and its many options.
+//! curl: each command for data connections, resumed downloads and uploads, and many options.
 
 use crate::support::content::{LARGE, NAMES, SIZES, TEXT, assert_holds, assert_same, noise, os};
 use crate::support::fixture::{Site, run, run_to_fail, start};
@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// curl without its progress bar and without meaning in `[` and `{`.
+/// Returns a curl command without a progress bar and without expansion of `[` and `{` in URLs.
 fn curl(site: &Site, args: &[&str]) -> Command {
     let mut command = site.client("curl");
     command.args(["-sSg"]).args(args);
@@ -16,7 +16,7 @@ fn curl(site: &Site, args: &[&str]) -> Command {
 
 fn upload(site: &Site, args: &[&str], name: &[u8]) {
     let mut command = curl(site, args);
-    // Not by its name alone: curl takes "-" for its standard input.
+    // A full path, because curl reads its standard input if the name is "-".
     command.arg("-T").arg(site.here(name)).arg(site.url(name));
     run(&mut command);
 }
@@ -25,7 +25,7 @@ fn download(site: &Site, args: &[&str], name: &[u8]) -> Vec<u8> {
     run(curl(site, args).arg(site.url(name))).stdout
 }
 
-/// Sends and fetches a file of every size, with `verb` making the data connections.
+/// Uploads and downloads a file of every size; `verb` is the command for data connections.
 fn every_size_goes_both_ways(site: &Site, args: &[&str], verb: &str) {
     for size in SIZES {
         let content = noise(size);
@@ -171,8 +171,8 @@ fn an_upload_that_broke_off_leaves_the_old_file() {
 #[test]
 #[ignore = "needs curl"]
 fn a_curl_that_is_killed_leaves_the_old_file_whole() {
-    // The end of the data may be seen before the end of the control connection: by chance, and so
-    // it takes many rounds to show.
+    // By chance, the server may see the end of the data before the end of the control connection, so
+    // several rounds are needed.
     for round in 0..5 {
         let site = Site::start();
         site.put_there("file", b"old");

@@ -1,19 +1,19 @@
-//! The programs called `ftp` that Debian has, tnftp and the one of inetutils, driven by a script
-//! on their standard input, passively and actively.
+//! Debian's two programs named `ftp`, of tnftp and inetutils, with a script as standard input, in
+//! passive and active mode.
 
 use crate::support::content::{NAMES, SIZES, TEXT, assert_holds, noise};
 use crate::support::fixture::{Site, names_in, run_unrefused};
 use std::process::Output;
 
-/// A program, its options, and the command it sets up data connections with.
+/// A program, its options, and the command that it uses for data connections.
 struct Ftp {
     program: &'static str,
     options: &'static [&'static str],
     verb: &'static str,
 }
 
-/// Without automatic login, without questions, and with every reply in the output, since these
-/// programs tell of a failure there alone.
+/// The programs, without automatic login and questions. They print every reply, because their exit
+/// status does not show failures.
 const PROGRAMS: [Ftp; 4] = [
     Ftp { program: "tnftp", options: &["-n", "-i", "-v"], verb: "EPSV" },
     Ftp { program: "tnftp", options: &["-n", "-i", "-v", "-A"], verb: "EPRT" },
@@ -22,7 +22,7 @@ const PROGRAMS: [Ftp; 4] = [
 ];
 
 impl Ftp {
-    /// Runs `script` in a session, in which nothing may be refused.
+    /// Runs `script` in a session, and checks that no command is refused.
     fn run(&self, site: &Site, script: impl AsRef<[u8]>) -> Output {
         let login = format!("open {} {}\nuser anonymous me@\n", site.host(), site.port());
         let script = [login.as_bytes(), script.as_ref(), b"\nquit\n"].concat();
@@ -30,7 +30,7 @@ impl Ftp {
     }
 }
 
-/// A name as it is written in a script.
+/// Escapes a name for a script.
 fn escaped(name: &[u8]) -> Vec<u8> {
     name.iter().flat_map(|&byte| [b'\\', byte]).filter(|&byte| byte != 0).collect()
 }

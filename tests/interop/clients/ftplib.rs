@@ -1,11 +1,11 @@
-//! Python's ftplib, which takes replies literally: each test is a program that asserts by itself,
-//! and afterwards the files are looked at from here.
+//! Python's ftplib, which parses replies strictly. Each test is a Python program with its own
+//! assertions; the Rust test then checks the files.
 
 use crate::support::content::{LARGE, NAMES, SIZES, TEXT, assert_holds, noise};
 use crate::support::fixture::{Site, run};
 use std::fs;
 
-/// What every program begins with.
+/// The beginning of every program.
 const CONNECT: &str = "\
 import ftplib, io, os, sys
 
@@ -88,7 +88,7 @@ fn every_name_goes_both_ways() {
     for name in NAMES {
         site.put_here(name, name);
     }
-    // Bytes that are no UTF-8 come from the system, and go to the wire, as latin-1.
+    // Names that are not UTF-8 are read from the system, and sent, as Latin-1.
     let program = "
 for name in sorted(os.listdir(b'.')):
     wire = name.decode('latin-1')
@@ -120,7 +120,7 @@ ftp.retrlines('RETR text', lines.append)
 same('\\n'.join(lines), open('text', newline='').read())
 ";
     python(&site, program);
-    // ftplib ends every line, also the last one.
+    // ftplib adds a line end to every line, even the last one.
     assert_holds(site.there("text"), &[TEXT, b"\n"].concat());
 }
 

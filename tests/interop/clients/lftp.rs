@@ -1,5 +1,5 @@
-//! lftp: whole trees both ways, files in pieces, commands sent ahead, and connections that break
-//! off and are taken up again, by hand and by itself.
+//! lftp: trees in both directions, segmented downloads, pipelined commands, and lost connections that
+//! the user or lftp itself resumes.
 
 use crate::support::content::{LARGE, NAMES, SIZES, TEXT, assert_holds, assert_same, noise, os};
 use crate::support::fixture::{Site, kill, names_in, run, run_to_fail, start};
@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Slowly, and without a burst at the beginning, so that there is a middle to be cut in.
+/// A rate limit without a burst at the start, so that a transfer can be interrupted in the middle.
 const SLOWLY: &str = "set net:limit-total-rate 2M:2M; set net:limit-total-max 64K";
 
-/// lftp with a script that ends at its first failure.
+/// Returns an lftp command with a script that stops at the first failure.
 fn lftp(site: &Site, script: &str) -> Command {
     let settings = "set cmd:fail-exit yes; set net:max-retries 5; set net:timeout 20; \
                     set net:reconnect-interval-base 1; set net:reconnect-interval-multiplier 1";
@@ -141,7 +141,7 @@ fn one_file_comes_in_pieces_by_parallel_connections() {
     let site = Site::start();
     let content = noise(50 * 1024 * 1024);
     site.put_there("file", &content);
-    // One connection must not be done before the others have begun.
+    // A rate limit, so that no connection finishes before the others have begun.
     run(&mut lftp(&site, "set net:limit-rate 20M:20M; pget -n 4 file"));
     assert_holds(site.here("file"), &content);
     site.assert_told("REST");
@@ -171,7 +171,7 @@ fn an_upload_is_resumed_where_the_file_ends() {
     site.assert_told("REST");
 }
 
-/// Kills lftp in the middle of an upload over a file that holds `old`, and resumes by hand.
+/// Kills lftp in the middle of an upload over a file that holds `old`, and resumes by a command.
 fn resumed_after_lftp_was_killed(old: Option<&[u8]>) {
     let site = Site::start();
     let content = noise(LARGE);
@@ -207,10 +207,10 @@ fn a_file_that_was_long_is_whole_after_a_cut_and_put_c() {
     resumed_after_lftp_was_killed(Some(&vec![b'o'; LARGE - 1]));
 }
 
-/// Kills the server in the middle of an upload over a file that holds `old`, and resumes by hand.
+/// Kills the server in the middle of an upload over a file that holds `old`, and resumes by a command.
 ///
-/// Not left to lftp itself: what it has read ahead when the connection breaks off it sends again
-/// at whatever place it resumes from (4.9.2, to any server), so its file would be wrong.
+/// lftp does not resume by itself here: lftp 4.9.2 would send the data that it has already read again at
+/// the resumed offset, to any server, so the file would be wrong.
 fn resumed_after_the_server_was_killed(host: &str, old: Option<&[u8]>) {
     let mut site = Site::start_on(host);
     let content = noise(LARGE);
@@ -321,7 +321,7 @@ fn what_is_missing_is_a_failure() {
     run_to_fail(&mut lftp(&site, "rm missing"), 1);
 }
 
-/// A tree with every name, an empty directory and another with a file, old times, and modes.
+/// Creates a tree with all names, an empty directory, a directory with a file, old times, and modes.
 fn plant(tree: &Path) {
     let _ = fs::create_dir_all(tree.join("empty"));
     let _ = fs::create_dir_all(tree.join("sub/two words/\u{fc}"));
@@ -336,7 +336,7 @@ fn plant(tree: &Path) {
     }
 }
 
-/// Fails unless both trees have the same names, contents, times and modes.
+/// Checks that both trees have the same names, contents, times and modes.
 fn assert_same_tree(found: &Path, wanted: &Path) {
     assert_eq!(show(&names_in(found)), show(&names_in(wanted)), "{}", found.display());
     for name in names_in(wanted) {

@@ -1,6 +1,6 @@
 //! ncftpget, ncftpput and ncftpls.
 //!
-//! Not `ncftpput -z`: 3.2.6 says REST and then sends the file from its beginning, to any server.
+//! `ncftpput -z` is not tested: 3.2.6 sends REST and then the file from its beginning, to any server.
 
 use crate::support::content::{LARGE, NAMES, SIZES, assert_holds, noise, os};
 use crate::support::fixture::{Site, names_in, run};
@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 fn ncftp(site: &Site, program: &str, options: &[&str]) -> Command {
     let mut command = site.client(program);
-    // -V: no progress; -t: no endless tries.
+    // -V: no progress; -t: a time limit.
     command.args(["-V", "-t", "20", "-P", &site.port()]).args(options).arg(site.host());
     command
 }

@@ -3,7 +3,7 @@
 use crate::support::content::{LARGE, NAMES, SIZES, TEXT, assert_holds, noise};
 use crate::support::fixture::{Site, run};
 
-/// What every program begins with: `$ftp`, and `same` to compare.
+/// The beginning of every program: it defines `$ftp`, and `same` to compare values.
 const CONNECT: &str = r#"
 use strict;
 use warnings;

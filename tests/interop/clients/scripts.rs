@@ -1,5 +1,5 @@
-//! Old scripts: the same here-document for Debian's `ftp` programs and for ours leaves the same
-//! files, there and here.
+//! Old scripts: the same here-document results in the same files, on the server and locally, with
+//! Debian's `ftp` programs and with our client.
 
 use crate::support::content::{TEXT, noise};
 use crate::support::fixture::{Site, names_in, run, run_to_fail};
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// What a script does to both sides.
+/// The files on both sides after a script.
 struct Outcome {
     there: BTreeMap<Vec<u8>, Vec<u8>>,
     here: BTreeMap<Vec<u8>, Vec<u8>>,
@@ -17,7 +17,7 @@ const CLASSIC: [&str; 2] = ["tnftp", "inetutils-ftp"];
 const OURS: &str = env!("CARGO_BIN_EXE_ftp_client");
 
 impl Outcome {
-    /// Where both differ, for messages.
+    /// Returns the differences, for messages.
     fn differences(&self, other: &Outcome) -> Vec<String> {
         let sides = [(&self.there, &other.there), (&self.here, &other.here)];
         let mut differ = Vec::new();
@@ -29,7 +29,7 @@ impl Outcome {
     }
 }
 
-/// The files below a directory, by their paths.
+/// Returns the files below a directory, by their paths.
 fn files(dir: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     let mut found = BTreeMap::new();
     for name in names_in(dir) {
@@ -45,7 +45,7 @@ fn files(dir: &Path) -> BTreeMap<Vec<u8>, Vec<u8>> {
     found
 }
 
-/// A site with files on both sides.
+/// Starts a site with files on both sides.
 fn site() -> Site {
     let site = Site::start();
     site.put_here("text", TEXT);
@@ -111,7 +111,7 @@ fn macros_and_deletions() {
     );
 }
 
-/// What the classic clients do not have: the script that fails says so when it ends.
+/// Unlike classic clients, ours reports a failed script in its exit status.
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
 fn a_script_that_fails_says_so() {

@@ -5,10 +5,10 @@ use crate::support::fixture::{Site, run, run_to_fail};
 use std::fs;
 use std::process::Command;
 
-/// Data connections must resume the session of their control connection.
+/// Options that require data connections to resume the TLS session of their control connection.
 const REQUIRE: [&str; 2] = ["--tls-reuse", "require"];
 
-/// curl that trusts the server's certificate and speaks no clear text.
+/// Returns a curl command that trusts the server's certificate and requires TLS.
 fn curl(site: &Site, args: &[&str]) -> Command {
     let mut command = site.client("curl");
     command.args(["-sSg", "--ssl-reqd", "--cacert", &site.certificate()]).args(args);
@@ -31,7 +31,7 @@ fn every_size_goes_both_ways_by_curl(site: &Site, args: &[&str], url: &str) {
 fn every_size_goes_both_ways_by_auth_tls() {
     let site = Site::start_with_tls(&REQUIRE);
     let url = site.url("");
-    // Not in active mode, where curl 7.88 begins no TLS on the data connection.
+    // Passive mode only: in active mode, curl 7.88 does not start TLS on the data connection.
     for args in [&["--tlsv1.3"][..], &["--tls-max", "1.2"], &["--disable-epsv"]] {
         every_size_goes_both_ways_by_curl(&site, args, &url);
     }
@@ -173,7 +173,7 @@ for version in ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3:
     }
 }
 
-/// `openssl s_client` with a script as its input.
+/// Returns an `openssl s_client` command with a script as its input.
 fn s_client(site: &Site, script: &[u8], args: &[&str]) -> Command {
     let mut command = site.scripted("openssl", script);
     let address = format!("127.0.0.1:{}", site.port());

@@ -1,4 +1,4 @@
-//! wget: single files, trees, and what has changed since.
+//! wget: single files, trees, and files that have changed since the last run.
 
 use crate::support::content::{LARGE, NAMES, SIZES, assert_holds, noise};
 use crate::support::fixture::{Site, run, run_to_fail};
@@ -52,7 +52,7 @@ fn every_size_comes_over_ipv6() {
 fn a_tree_of_every_name_comes() {
     let site = Site::start();
     NAMES.iter().for_each(|name| site.put_there([b"tree/sub dir/", *name].concat(), name));
-    // The names as they are, without the host's before them.
+    // The names are kept unchanged, without the host name in front of them.
     run(&mut wget(&site, &["-r", "-nH", "--restrict-file-names=nocontrol"], "tree/"));
     for name in NAMES {
         assert_holds(site.here([b"tree/sub dir/", name].concat()), name);
@@ -69,7 +69,7 @@ fn only_what_has_changed_comes_again() {
     }
     run(&mut wget(&site, &["-r", "-N", "-nH"], "tree/"));
     let time = fs::metadata(site.here("tree/old")).expect("the file").mtime();
-    // The listing shows the day alone of a file that old.
+    // For a file this old, the listing shows only the day.
     assert_eq!(time / 86_400, 1_000_000_000 / 86_400);
     assert_eq!(site.count("RETR"), 2);
 

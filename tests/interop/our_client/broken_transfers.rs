@@ -1,5 +1,5 @@
-//! Transfers of our client with the servers that people have, cut in the middle: the other half comes
-//! over a connection of its own, and the file is the file.
+//! Transfers between our client and other servers, interrupted in the middle: the rest is transferred
+//! over a new connection, and the file is correct.
 
 use crate::our_client::commands::at_every_server;
 use crate::support::content::{LARGE, assert_holds, assert_same, noise};
@@ -17,7 +17,7 @@ at_every_server! {in_clear [
     an_interrupted_mirror_does_the_rest
 ]}
 
-/// Where it is cut: near enough to the beginning for most to be still to come.
+/// The offset of the interruption, early enough that most of the file is still missing.
 const AFTER: usize = 3 * 1024 * 1024;
 
 fn download(peer: &Peer, cut: Cut) {
@@ -69,7 +69,7 @@ fn a_file_in_parts_is_whole_when_one_is_cut(peer: &Peer) {
     assert_eq!(names_in(&peer.here("")), [b"file"]);
 }
 
-/// Some files, one of which is cut.
+/// The number of files; the transfer of one of them is interrupted.
 const MIRRORED: usize = 8;
 
 fn content(number: usize) -> Vec<u8> {
@@ -98,7 +98,7 @@ fn an_interrupted_mirror_does_the_rest(peer: &Peer) {
         peer.put_there(format!("tree/{number}"), &content(number));
     }
     let between = Between::start(peer.address(), Cut::Everything, AFTER);
-    // Without another try this is the end of it.
+    // Without retries the transfer fails.
     let options = ["-q", "--retries", "0"];
     let mut command = peer.client_at(between.address(), &options, "MIRROR tree");
     let ended = command.status().expect("it starts");
@@ -107,7 +107,7 @@ fn an_interrupted_mirror_does_the_rest(peer: &Peer) {
     let again = |words: &str| run(&mut peer.client_at(between.address(), &["-q"], words));
     assert_same("the rest", &again("MIRROR --dry-run tree").stdout, b"get 3\n");
     again("MIRROR tree");
-    // Without MLSD nothing is known of the time by which the same file would be known again.
+    // Without MLSD the client does not know the exact time, so it cannot tell that the file is unchanged.
     if peer.software != Software::Vsftpd {
         between.assert_heard("REST");
     }

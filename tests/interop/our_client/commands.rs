@@ -1,4 +1,4 @@
-//! Our own client at the servers that people have: every command, byte for byte.
+//! Our client with other FTP servers: every command, with files compared byte by byte.
 
 use crate::support::content::{NAMES, SIZES, TEXT, assert_holds, assert_same, noise};
 use crate::support::fixture::{names_in, run, run_to_fail};
@@ -7,11 +7,11 @@ use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A name of another age.
+/// A name in Latin-1.
 const LATIN: &[u8] = b"gr\xfc\xdfe.bin";
 
-/// A module for each server with a test for each scene, which is a function of that name here. Each scene
-/// is played in the clear and, unless it needs that, over TLS.
+/// Defines a module for each server, with a test for each function in the list. Each function runs without
+/// TLS and, unless it depends on that, over TLS.
 macro_rules! at_every_server {
     (in_clear $scenes:tt) => {
         at_every_server! { vsftpd start Vsftpd "needs vsftpd and root" $scenes }
@@ -58,7 +58,7 @@ at_every_server! {[
     sessions_follow_each_other
 ]}
 
-/// A name as a word for our client.
+/// Quotes a name for our client's command line.
 fn quoted(name: &[u8]) -> Vec<u8> {
     let mut word = b"\"".to_vec();
     for &byte in name {
@@ -71,22 +71,22 @@ fn quoted(name: &[u8]) -> Vec<u8> {
     word
 }
 
-/// What a command prints, as text.
+/// Returns the output of a command as text.
 #[track_caller]
 fn printed(peer: &Peer, commands: &str) -> String {
     let output = run(&mut peer.client(&["-q"], commands));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Whether the server keeps a name as it is.
+/// Returns whether the server stores a name unchanged.
 pub(crate) fn takes(peer: &Peer, name: &[u8]) -> bool {
     match peer.software {
-        // They know nothing of Telnet, in which 255 is sent twice (RFC 959 section 3.1.1.5.3 and
-        // RFC 854), so that the name has two of them there.
+        // vsftpd and Pure-FTPd do not implement Telnet, in which the byte 255 is sent twice (RFC 959
+        // section 3.1.1.5.3 and RFC 854), so they would store two of them in the name.
         Software::Vsftpd => !name.contains(&0xff),
         Software::PureFtpd => !name.contains(&0xff) && !name.contains(&b'\\'),
         Software::Proftpd => true,
-        // Its names are text, and what is none becomes something else.
+        // pyftpdlib decodes names as text, and changes those that are not valid.
         Software::Pyftpdlib => std::str::from_utf8(name).is_ok(),
     }
 }
@@ -129,7 +129,7 @@ fn text_goes_both_ways(peer: &Peer) {
     assert_same("raw", &fs::read(peer.here("raw")).expect("it came"), &kept(peer));
 }
 
-/// The text as the server keeps it.
+/// Returns the text as the server stores it.
 fn kept(peer: &Peer) -> Vec<u8> {
     fs::read(peer.there("text")).expect("the server has it")
 }
@@ -169,7 +169,7 @@ fn what_is_there_is_told(peer: &Peer) {
         assert!(listing.lines().any(|line| line.ends_with(name)), "{name}: {listing}");
     }
     let names = printed(peer, "CD pub; NLIST");
-    // Pure-FTPd names the directory itself and the one above, too.
+    // Pure-FTPd also lists `.` and `..`.
     let mut names: Vec<&str> = names.lines().filter(|name| !name.starts_with('.')).collect();
     names.sort_unstable();
     assert_eq!(names, ["a b", "empty", "sub"]);
@@ -208,7 +208,7 @@ fn rests_are_sent_and_fetched(peer: &Peer) {
     peer.put_there("up", &content[..700_000]);
     run(&mut peer.client(&[], "REPUT file up"));
     assert_holds(peer.there("up"), &content);
-    // What is there is the beginning of something else.
+    // The stored file is the beginning of a different file.
     peer.put_there("up", &noise(700_001));
     peer.put_here("other", &noise(600_001));
     run(&mut peer.client(&[], "REPUT file up; REGET file other"));

@@ -1,13 +1,13 @@
-//! FTPS between our client and the servers that people have, with TLS 1.3 and 1.2. Each server requires
-//! that control and data connections are encrypted, and those that can that data connections continue
-//! the session of their control connection.
+//! FTPS between our client and other servers, with TLS 1.3 and 1.2. Each server requires TLS for control
+//! and data connections and, if it has that option, that data connections resume the TLS session of
+//! their control connection.
 
 use crate::support::content::{assert_holds, noise};
 use crate::support::fixture::{run, run_to_fail};
 use crate::support::servers::Peer;
 use std::fs;
 
-/// As large that unread tickets in a socket that is closed would cost the end of it.
+/// A size so large that the end of the file would be lost if a socket were closed with unread tickets.
 const LARGE: usize = 4_000_000;
 
 macro_rules! at_every_server {
@@ -112,7 +112,7 @@ fn stopped_transfers_leave_the_session_good(peer: &Peer) {
 
 fn tls_is_used_on_demand(peer: &Peer) {
     peer.put_there("down", &noise(1000));
-    // pyftpdlib answers `550 SSL/TLS required on the control channel`, as the others in their way.
+    // pyftpdlib replies `550 SSL/TLS required on the control channel`; the others have similar replies.
     let output = run(&mut peer.client(&[], "STATUS; RETRIEVE down"));
     assert!(String::from_utf8_lossy(&output.stdout).contains("encryption: TLSv1.3"));
     assert_holds(peer.here("down"), &noise(1000));

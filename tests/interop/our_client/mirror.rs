@@ -1,5 +1,5 @@
-//! Whole trees between our client and the servers that people have: 2,000 files with names that have
-//! broken mirrors before, both ways.
+//! Mirrors trees between our client and other servers, in both directions: 2,000 files with names that
+//! mirror programs have mishandled.
 
 use crate::our_client::commands::{at_every_server, takes};
 use crate::support::content::{noise, os};
@@ -41,13 +41,13 @@ const ODD: [&[u8]; 20] = [
     b".hidden",
 ];
 
-/// In each directory.
+/// The number of files in each directory.
 const FILES: usize = 106;
 
-/// Plants a tree of names that the server keeps.
+/// Creates a tree with those names that the server stores unchanged.
 fn plant(peer: &Peer, root: &Path) {
     let names: Vec<&[u8]> = ODD.into_iter().filter(|name| takes(peer, name)).collect();
-    // ProFTPD makes no directory of such a name.
+    // ProFTPD refuses to create a directory with such a name.
     let is_refused = |dir: &[u8]| peer.software == Software::Proftpd && dir.contains(&b'*');
     for (number, dir) in names.iter().filter(|dir| !is_refused(dir)).enumerate() {
         let dir = root.join(os(dir));
@@ -55,7 +55,7 @@ fn plant(peer: &Peer, root: &Path) {
         for file in 0..FILES {
             let odd = names.get(file / 5).filter(|_| file % 5 == 0);
             let name = odd.map_or_else(|| format!("file {file}").into_bytes(), |odd| odd.to_vec());
-            // Some are empty.
+            // Some files are empty.
             let content = noise(file % 10 * (number + file));
             fs::write(dir.join(os(&name)), content).expect("a file");
             let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000 + file as u64);
@@ -65,7 +65,7 @@ fn plant(peer: &Peer, root: &Path) {
     }
 }
 
-/// What a path below is: a directory, or a file with its time and content.
+/// Maps each path to `None` for a directory, or to the time and content of a file.
 type Tree = BTreeMap<String, Option<(u64, Vec<u8>)>>;
 
 fn tree(root: &Path) -> Tree {
@@ -108,7 +108,7 @@ fn assert_same_tree(found: &Path, wanted: &Path, times: Times) {
     assert_eq!(differ, [] as [&String; 0]);
 }
 
-/// What a mirror says that it would do.
+/// Returns what a mirror prints with `--dry-run`.
 #[track_caller]
 fn planned(peer: &Peer, words: &str) -> String {
     let output = run(&mut peer.client(&["-q"], format!("MIRROR --dry-run {words}")));

@@ -1,5 +1,5 @@
-//! Names that servers do not take as they come: in another encoding, and with the byte 255, which Telnet
-//! doubles. And a file that grows while it is fetched.
+//! Names that servers may change: in another encoding, and with the byte 255, which Telnet doubles. And a
+//! file that grows while it is fetched.
 
 use crate::our_client::commands::at_every_server;
 use crate::support::content::{assert_holds, noise};
@@ -27,7 +27,7 @@ fn names_of_a_server_in_another_encoding_are_sent_in_utf_8() {
 }
 
 fn names_with_the_byte_255_come_down_and_are_deleted(peer: &Peer) {
-    // Its names are text.
+    // pyftpdlib decodes names as text.
     if peer.software == Software::Pyftpdlib {
         return;
     }
@@ -36,7 +36,7 @@ fn names_with_the_byte_255_come_down_and_are_deleted(peer: &Peer) {
     let path = |name: &[u8]| [b"tree/", name].concat();
     for name in names {
         peer.put_there(path(name), &noise(name.len()));
-        // What is left where a Telnet command is taken from a name.
+        // The name that is left if a server removes a Telnet command from it.
         peer.put_there("tree/a", b"another");
     }
     run(&mut peer.client(&[], "MIRROR tree"));
@@ -48,7 +48,7 @@ fn names_with_the_byte_255_come_down_and_are_deleted(peer: &Peer) {
     assert_holds(peer.there("tree/a"), b"another");
 }
 
-/// How much there is before the file grows.
+/// The size of the file before it grows.
 const BEFORE: usize = 3 * 1024 * 1024;
 
 fn a_file_that_grows_is_fetched_once(peer: &Peer) {

@@ -1,17 +1,17 @@
-//! What the files in these tests hold and how they are called.
+//! The contents and names of the files in these tests.
 
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// Nothing, the least there is, one byte less than a common buffer, and more than any buffer.
+/// File sizes: empty, one byte, one byte less than a common buffer size, and larger than any buffer.
 pub(crate) const SIZES: [usize; 4] = [0, 1, 64 * 1024 - 1, 50 * 1024 * 1024];
 
-/// Large enough for a transfer to be cut in the middle.
+/// A size large enough for a transfer to be interrupted in the middle.
 pub(crate) const LARGE: usize = 8 * 1024 * 1024;
 
-/// Names that have broken FTP programs before.
+/// Names that FTP programs have mishandled.
 pub(crate) const NAMES: [&[u8]; 6] = [
     b"plain.bin",
     b"two  words.bin",
@@ -21,15 +21,15 @@ pub(crate) const NAMES: [&[u8]; 6] = [
     b"latin \xe9\xff.bin",
 ];
 
-/// Lines as a text editor leaves them on Unix, the last one without an end.
+/// A text with Unix line ends, and none at the end of the last line.
 pub(crate) const TEXT: &[u8] = b"first\n\n  third, with \xc3\xa9\nlast";
 
-/// `size` bytes that look random and are the same in every run.
+/// Returns `size` pseudorandom bytes, the same in every run.
 pub(crate) fn noise(size: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15 ^ size as u64;
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {
-        // xorshift64: no line end, NUL or Telnet IAC is spared.
+        // xorshift64, so that line ends, NUL and Telnet IAC occur.
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
@@ -39,12 +39,12 @@ pub(crate) fn noise(size: usize) -> Vec<u8> {
     bytes
 }
 
-/// A name as the system takes it.
+/// Converts a name to the system's type.
 pub(crate) fn os(name: &[u8]) -> &OsStr {
     OsStr::from_bytes(name)
 }
 
-/// Fails unless the file at `path` holds exactly `expected`; says where it differs.
+/// Checks that the file at `path` contains exactly `expected`. The failure shows where it differs.
 #[track_caller]
 pub(crate) fn assert_holds(path: impl AsRef<Path>, expected: &[u8]) {
     let path = path.as_ref();
@@ -52,7 +52,7 @@ pub(crate) fn assert_holds(path: impl AsRef<Path>, expected: &[u8]) {
     assert_same(&path.display().to_string(), &found, expected);
 }
 
-/// Fails unless `found` is `expected`, without printing megabytes.
+/// Checks that `found` equals `expected`. A failure does not print megabytes.
 #[track_caller]
 pub(crate) fn assert_same(what: &str, found: &[u8], expected: &[u8]) {
     if found == expected {

@@ -1,5 +1,5 @@
-//! Somebody between a client and a server who passes everything on, and cuts one transfer in the
-//! middle. The data connections, which 229 tells of, go the same way.
+//! A proxy between a client and a server that forwards everything, and interrupts one transfer in
+//! the middle. It replaces the port in replies to EPSV, so that it forwards data connections, too.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -7,15 +7,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-/// How long to wait for a server that says 150 in the end.
+/// The maximum wait for the server's 150.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is cut.
+/// The connections that are closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
-    /// The data connection alone.
+    /// Only the data connection.
     Data,
-    /// The control connection with it.
+    /// The data connection and the control connection.
     Everything,
 }
 
@@ -26,14 +26,14 @@ pub(crate) struct Between {
 }
 
 struct State {
-    /// What is still to be cut, and after so many bytes of a transfer.
+    /// The interruption that is still to come, and after how many bytes of a transfer.
     planned: Option<(Cut, usize)>,
-    /// What the client said.
+    /// The commands that the client sent.
     commands: Vec<String>,
 }
 
 impl Between {
-    /// Passes on to `server`, and cuts the first transfer that has so many bytes.
+    /// Starts a proxy for `server` that interrupts the first transfer that reaches `after` bytes.
     pub(crate) fn start(server: SocketAddr, cut: Cut, after: usize) -> Between {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("an address");
@@ -42,7 +42,7 @@ impl Between {
         let between = Between { address, state: Arc::clone(&state) };
         thread::spawn(move || {
             while let Ok((client, _)) = listener.accept() {
-                // Who finds no server is told so by a closed connection.
+                // If the server cannot be reached, the client's connection is closed.
                 if let Ok(server) = TcpStream::connect(server) {
                     Line::new(client, server, Arc::clone(&state)).pass_on();
                 }
@@ -55,13 +55,13 @@ impl Between {
         self.address
     }
 
-    /// Fails unless a transfer was cut: the test would show nothing otherwise.
+    /// Checks that a transfer was interrupted; otherwise the test would prove nothing.
     #[track_caller]
     pub(crate) fn assert_has_cut(&self) {
         assert_eq!(lock(&self.state).planned, None, "nothing was cut");
     }
 
-    /// Fails unless the client has said something that begins so.
+    /// Checks that the client has sent a command that begins with these words.
     #[track_caller]
     pub(crate) fn assert_heard(&self, words: &str) {
         let commands = &lock(&self.state).commands;
@@ -70,7 +70,7 @@ impl Between {
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().expect("nobody panics with it")
+    state.lock().expect("no thread panics with the lock held")
 }
 
 /// Both halves of a control connection.
@@ -78,7 +78,7 @@ struct Line {
     client: TcpStream,
     server: TcpStream,
     state: Arc<Mutex<State>>,
-    /// How many transfers the client was told have begun.
+    /// The number of 150 replies that were forwarded to the client.
     begun: Mutex<usize>,
     begins: Condvar,
 }
@@ -108,7 +108,7 @@ impl Line {
             let line = self.led_here(line);
             (&self.client).write_all(&line)?;
             if line.starts_with(b"150") {
-                *self.begun.lock().expect("nobody panics with it") += 1;
+                *self.begun.lock().expect("no thread panics with the lock held") += 1;
                 self.begins.notify_all();
             }
             Ok(())
@@ -116,7 +116,7 @@ impl Line {
         let _ = self.client.shutdown(Shutdown::Write);
     }
 
-    /// A 229 that leads to us instead; everything else is as it was.
+    /// Replaces the port in a 229 by one of the proxy, and returns every other reply unchanged.
     fn led_here(self: &Arc<Line>, line: Vec<u8>) -> Vec<u8> {
         let text = String::from_utf8_lossy(&line).into_owned();
         let port = text.strip_prefix("229 ").and_then(|text| {
@@ -138,21 +138,21 @@ impl Line {
         format!("229 Elsewhere (|||{ours}|)\r\n").into_bytes()
     }
 
-    /// The client connects before it asks for the transfer.
+    /// Forwards a data connection, which the client opens before it sends the transfer command.
     fn pass_data_on(&self, client: TcpStream, server: TcpStream) {
-        let before = *self.begun.lock().expect("nobody panics with it");
+        let before = *self.begun.lock().expect("no thread panics with the lock held");
         thread::scope(|scope| {
             scope.spawn(|| self.copy(&client, &server, before));
             self.copy(&server, &client, before);
         });
     }
 
-    /// Waits until the client was told that its transfer begins: who is cut before that has not
-    /// begun either.
+    /// Waits until the client has received the 150, because a transfer that is cut earlier has not
+    /// begun.
     fn wait_for_begin(&self, before: usize) {
-        let begun = self.begun.lock().expect("nobody panics with it");
+        let begun = self.begun.lock().expect("no thread panics with the lock held");
         let waited = self.begins.wait_timeout_while(begun, PATIENCE, |begun| *begun <= before);
-        drop(waited.expect("nobody panics with it"));
+        drop(waited.expect("no thread panics with the lock held"));
     }
 
     fn copy(&self, mut from: &TcpStream, mut to: &TcpStream, before: usize) {

@@ -1,4 +1,4 @@
-//! A server of its own for each test, a directory for its client, and the running of clients.
+//! Starts a server and creates a client directory for each test, and runs the clients.
 
 use crate::support::content::os;
 use std::env;
@@ -14,11 +14,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a client, or a condition a test waits for, may take.
+/// The time limit for a client, and for a condition that a test waits for.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A running server, what it serves, and where its client stands. Dropped, it is killed; if the
-/// test has failed, its log is printed.
+/// A running server, its root, and the directory of its client. Drop kills the server and, if the
+/// test has failed, prints its log.
 pub(crate) struct Site {
     server: Child,
     host: String,
@@ -26,25 +26,25 @@ pub(crate) struct Site {
     root: TempDir,
     here: TempDir,
     log: TempDir,
-    /// Where TLS comes first, on a server with a certificate.
+    /// The port for implicit TLS, if the server has a certificate.
     tls_port: Option<u16>,
 }
 
 impl Site {
-    /// A server on 127.0.0.1.
+    /// Starts a server on 127.0.0.1.
     pub(crate) fn start() -> Site {
         Site::start_on("127.0.0.1")
     }
 
-    /// A server on `host`.
+    /// Starts a server on `host`.
     pub(crate) fn start_on(host: &str) -> Site {
         let [root, here, log] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
         let (server, port, _) = launch(host, 0, root.path(), log.path(), &[]);
         Site { server, host: host.into(), port, root, here, log, tls_port: None }
     }
 
-    /// A server with a certificate that [`Site::certificate`] names, where everybody has to use TLS. It
-    /// also listens at [`Site::tls_port`].
+    /// Starts a server with the certificate of [`Site::certificate`], which requires TLS for every login.
+    /// It also listens at [`Site::tls_port`].
     pub(crate) fn start_with_tls(options: &[&str]) -> Site {
         let [root, here, log] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
         let file = log.path().join(CERTIFICATE);
@@ -59,24 +59,24 @@ impl Site {
         Site { server, host: host.into(), port, root, here, log, tls_port }
     }
 
-    /// The file with the certificate, for clients to trust.
+    /// Returns the path of the certificate, which clients are to trust.
     pub(crate) fn certificate(&self) -> String {
         self.log.path().join(CERTIFICATE).to_str().expect("the path is text").to_owned()
     }
 
-    /// The port where TLS comes first.
+    /// Returns the port for implicit TLS.
     pub(crate) fn tls_port(&self) -> String {
         self.tls_port.expect("the server has a certificate").to_string()
     }
 
-    /// Ends the server as a power cut does.
+    /// Kills the server, as a power failure would.
     pub(crate) fn kill(&mut self) {
         let _ = self.server.kill();
         let _ = self.server.wait();
     }
 
-    /// Starts the server again in the same place. It has to be on a loopback address of its own,
-    /// whose port nobody else can have taken meanwhile.
+    /// Starts the server again with the same address and root. The loopback address must not be used by
+    /// other tests, so that the port is still free.
     pub(crate) fn restart(&mut self) {
         assert_ne!(self.host, "127.0.0.1", "other tests may take a port on this address");
         let (root, log) = (self.root.path(), self.log.path());
@@ -91,38 +91,38 @@ impl Site {
         self.port.to_string()
     }
 
-    /// The URL of a path, which has no leading slash.
+    /// Returns the URL of a path, which has no leading slash.
     pub(crate) fn url(&self, path: impl AsRef<[u8]>) -> String {
         let host = if self.host.contains(':') { &format!("[{}]", self.host) } else { &self.host };
         format!("ftp://{host}:{}/{}", self.port, percent_encoded(path.as_ref()))
     }
 
-    /// Where the server keeps the file of this name.
+    /// Returns the server's path of the file with this name.
     pub(crate) fn there(&self, name: impl AsRef<[u8]>) -> PathBuf {
         self.root.path().join(os(name.as_ref()))
     }
 
-    /// Where the client keeps the file of this name; it runs in this directory.
+    /// Returns the client's path of the file with this name, in the directory that it runs in.
     pub(crate) fn here(&self, name: impl AsRef<[u8]>) -> PathBuf {
         self.here.path().join(os(name.as_ref()))
     }
 
-    /// Puts a file where the server finds it.
+    /// Writes a file into the server's root.
     pub(crate) fn put_there(&self, name: impl AsRef<[u8]>, content: &[u8]) {
         write(&self.there(name), content);
     }
 
-    /// Puts a file where the client finds it.
+    /// Writes a file into the client's directory.
     pub(crate) fn put_here(&self, name: impl AsRef<[u8]>, content: &[u8]) {
         write(&self.here(name), content);
     }
 
-    /// A client that starts in its own directory.
+    /// Returns the command of a client, which runs in its own directory.
     pub(crate) fn client(&self, program: &str) -> Command {
         client_in(self.here.path(), self.log.path(), program)
     }
 
-    /// The same with `script` as its standard input.
+    /// Like [`Site::client`], with `script` as the standard input.
     pub(crate) fn scripted(&self, program: &str, script: &[u8]) -> Command {
         let path = self.log.path().join("script");
         write(&path, script);
@@ -131,10 +131,10 @@ impl Site {
         command
     }
 
-    /// What the server was told so far, a line a command, as its log shows it.
+    /// Returns the commands that the server has received so far, from its log.
     ///
-    /// The log is written a little later than what it tells of, but in order. So a session of our own
-    /// is the last in it once everything before it is written; a server that was killed has none.
+    /// The log is written in order, but with a delay. Therefore this opens a session and waits for it in
+    /// the log: everything before it has then been written. A server that was killed accepts no session.
     pub(crate) fn commands(&self) -> Vec<String> {
         let mut own = String::new();
         if let Ok(mut control) = TcpStream::connect((self.host.as_str(), self.port)) {
@@ -155,18 +155,18 @@ impl Site {
             .collect()
     }
 
-    /// How often the client has sent this command.
+    /// Returns how often the client has sent this command.
     pub(crate) fn count(&self, verb: &str) -> usize {
         self.commands().iter().filter(|line| line.split(' ').next() == Some(verb)).count()
     }
 
-    /// Fails unless the client has sent this command: the test would show nothing otherwise.
+    /// Checks that the client has sent this command; otherwise the test would prove nothing.
     #[track_caller]
     pub(crate) fn assert_told(&self, verb: &str) {
         assert!(self.count(verb) > 0, "the client has never sent {verb}");
     }
 
-    /// Waits until the server holds at least `size` bytes of an unfinished upload.
+    /// Waits until the server has stored at least `size` bytes of an unfinished upload.
     pub(crate) fn wait_for_partial(&self, size: u64) {
         let unfinished = || {
             let entries = fs::read_dir(self.root.path()).expect("the root can be read");
@@ -181,7 +181,7 @@ impl Site {
     /// Waits until the client has at least `size` bytes of a file.
     pub(crate) fn wait_here(&self, name: &str, size: u64) {
         let path = self.here(name);
-        wait_until(|| fs::metadata(&path).is_ok_and(|data| data.len() >= size), "a file has come");
+        wait_until(|| fs::metadata(&path).is_ok_and(|data| data.len() >= size), "a file has arrived");
     }
 
     /// Kills a client in the middle of a transfer and waits until its session has ended.
@@ -209,14 +209,14 @@ impl Drop for Site {
     }
 }
 
-/// A client that starts in this directory, with nothing in its environment that could change what it
-/// does, no terminal, and a limit on its time.
+/// Returns the command of a client that runs in this directory, with a clean environment, no terminal
+/// and a time limit.
 pub(crate) fn client_in(here: &Path, home: &Path, program: &str) -> Command {
     let mut command = Command::new("timeout");
     command.args(["--kill-after=5", &PATIENCE.as_secs().to_string(), program]);
     command.current_dir(here).stdin(Stdio::null()).env_clear();
     command.envs(env::var_os("PATH").map(|path| ("PATH", path)));
-    // The names in these tests are no valid text in any one character set; the listings are UTC.
+    // No single character set makes all names in these tests valid. Listings are in UTC.
     command.env("HOME", home).env("LC_ALL", "C.UTF-8").env("TZ", "UTC0");
     command
 }
@@ -224,7 +224,7 @@ pub(crate) fn client_in(here: &Path, home: &Path, program: &str) -> Command {
 /// The name of the file with the certificate, beside the log.
 const CERTIFICATE: &str = "certificate.pem";
 
-/// Starts a server and reads where it listens, also for `--tls-port`.
+/// Starts a server and reads the ports that it listens on, including that of `--tls-port`.
 fn launch(
     host: &str,
     port: u16,
@@ -259,7 +259,7 @@ fn launch(
         line
     };
     let port = port_of(&next_line());
-    // The second line says what is served.
+    // The second line shows what is served.
     let tls_port = options.contains(&"--tls-port").then(|| {
         next_line();
         port_of(&next_line())
@@ -267,7 +267,7 @@ fn launch(
     (server, port, tls_port)
 }
 
-/// The port in `Listening on ADDRESS:PORT`, whatever follows it.
+/// Returns the port in `Listening on ADDRESS:PORT`, whatever follows it.
 fn port_of(line: &str) -> u16 {
     let address =
         line.strip_prefix("Listening on ").and_then(|rest| rest.split_whitespace().next());
@@ -275,7 +275,7 @@ fn port_of(line: &str) -> u16 {
     port.unwrap_or_else(|| panic!("ftp_server says {line:?}"))
 }
 
-/// Runs a client that has to succeed.
+/// Runs a client, and checks that it succeeds.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> Output {
     let output = output(command);
@@ -283,7 +283,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
-/// Runs a client that has to fail with this exit status.
+/// Runs a client, and checks that it fails with this exit status.
 #[track_caller]
 pub(crate) fn run_to_fail(command: &mut Command, status: i32) -> Output {
     let output = output(command);
@@ -291,7 +291,7 @@ pub(crate) fn run_to_fail(command: &mut Command, status: i32) -> Output {
     output
 }
 
-/// Runs a client that tells of a failure in its output alone: no reply may be a refusal.
+/// Runs a client whose exit status does not show failures, and checks that it prints no 4xx or 5xx reply.
 #[track_caller]
 pub(crate) fn run_unrefused(command: &mut Command) -> Output {
     let output = run(command);
@@ -304,14 +304,14 @@ pub(crate) fn run_unrefused(command: &mut Command) -> Output {
     output
 }
 
-/// Starts a client that is to be killed; see [`kill`].
+/// Starts a client that [`kill`] will end.
 pub(crate) fn start(command: &mut Command) -> Child {
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the client starts")
 }
 
-/// Kills a client in the middle of what it does, so that its connections break off.
+/// Kills a client in the middle of its work, so that its connections are lost.
 pub(crate) fn kill(mut client: Child) {
-    // `timeout`, which runs it, leads a process group of its own.
+    // `timeout`, which runs the client, creates its own process group.
     let group = format!("-{}", client.id());
     let _ = Command::new("sh").args(["-c", "kill -s KILL -- \"$0\"", &group]).status();
     let _ = client.wait();
@@ -335,7 +335,7 @@ fn report(command: &Command, output: &Output) -> String {
 pub(crate) fn wait_until(mut condition: impl FnMut() -> bool, what: &str) {
     let deadline = Instant::now() + PATIENCE;
     while !condition() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
         thread::park_timeout(Duration::from_millis(5));
     }
 }
@@ -360,7 +360,7 @@ fn percent_encoded(path: &[u8]) -> String {
     text
 }
 
-/// The names in a directory, sorted, as the system has them.
+/// Returns the names in a directory, as sorted bytes.
 pub(crate) fn names_in(directory: &Path) -> Vec<Vec<u8>> {
     let entries = fs::read_dir(directory).expect("the directory can be read");
     let name = |entry: fs::DirEntry| OsStr::as_bytes(&entry.file_name()).to_vec();

@@ -1,11 +1,10 @@
-//! The servers that people have, for our own client: vsftpd, ProFTPD, Pure-FTPd and pyftpdlib.
+//! Starts other FTP servers for our client: vsftpd, ProFTPD, Pure-FTPd and pyftpdlib.
 //!
-//! None of them is installed, since the packages conflict and an installed one starts as a service.
+//! They need not be installed: the packages conflict, and an installed server starts as a service.
 //! `FTP_PEERS` names a directory where `examples/bench/fetch_peers.sh` has unpacked them; without it
-//! they are looked for among the installed programs. They need root, as they do everywhere, but no
-//! more of the system than that: who may log in stands in files of their own. vsftpd knows nobody but
-//! the users of the system; what it takes for them is given to it by the wrapper that Samba tests
-//! itself with, and Debian's rules for services that have none of their own ask for their passwords.
+//! the installed programs are used. The servers need root, but change nothing in the system: each has
+//! its own file of accounts. vsftpd supports only users of the system, so nss_wrapper (a test library
+//! of Samba) simulates one; Debian's PAM rules for `other` services ask for the password.
 
 use crate::support::content::os;
 use crate::support::fixture::{client_in, wait_until, write};
@@ -21,14 +20,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use tempfile::TempDir;
 
-/// Who logs in: a user that no system has, and the password, also as crypt(3) makes it.
+/// The login: a user that does not exist in the system, the password, and its crypt(3) hash.
 const USER: &str = "tester";
 const PASSWORD: &str = "secret";
 const HASH: &str = "$6$mtftptests$svHCLfZ4uMyH2aQnmr8RJkJCz8nAwxU5IhCsaY4c2Z/sq/Xzhg7.xS12FjdkIixm\
                     /1oM3.AYppHuivO0evYFj0";
 const ID: u32 = 12_345;
 
-/// How often a server may find its port taken by somebody who was faster.
+/// The number of attempts to start a server, because another process may take its port.
 const TRIES: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +38,8 @@ pub(crate) enum Software {
     Pyftpdlib,
 }
 
-/// A running server, what it serves, and where our client stands. Dropped, it is killed; if the
-/// test has failed, what it said is printed.
+/// A running server, its root, and the directory of our client. Drop kills the server and, if the
+/// test has failed, prints its output.
 pub(crate) struct Peer {
     pub(crate) software: Software,
     server: Child,
@@ -48,43 +47,43 @@ pub(crate) struct Peer {
     served: TempDir,
     here: TempDir,
     own: TempDir,
-    /// How our client is told to encrypt.
+    /// Our client's TLS settings.
     encryption: Option<Encryption>,
 }
 
-/// What a server requires to be encrypted.
+/// The connections for which a server requires TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Required {
     Nothing,
-    /// The control connection. Data connections may be.
+    /// The control connection; TLS is optional for data connections.
     Control,
     All,
 }
 
-/// The words of our client's command line, and a file of settings for its TLS library.
+/// Our client's options, and the configuration file of its TLS library.
 struct Encryption {
     options: Vec<String>,
     settings: Option<PathBuf>,
 }
 
 impl Peer {
-    /// A server that knows one user, whose home is empty.
+    /// Starts a server with one user, whose home is empty.
     pub(crate) fn start(software: Software) -> Peer {
         Peer::start_with(software, Required::Nothing, "off")
     }
 
-    /// ProFTPD that speaks another encoding than its disk has, until it is told otherwise.
+    /// Starts ProFTPD with names in WINDOWS-1252 on disk and UTF-8 on the wire.
     pub(crate) fn start_in_windows_1252() -> Peer {
         Peer::start_with(Software::Proftpd, Required::Nothing, "UTF-8 WINDOWS-1252")
     }
 
-    /// The same that takes no connections but encrypted ones, and data connections only if they continue
-    /// the session of the control connection, where it knows that rule. Our client trusts it.
+    /// Starts a server that requires TLS for all connections and, if it has that option, resumption of the
+    /// control connection's TLS session by data connections. Our client trusts its certificate.
     pub(crate) fn start_encrypted(software: Software) -> Peer {
         Peer::start_trusted(software, Required::All)
     }
 
-    /// The same that takes data connections in the clear as well.
+    /// Like [`Peer::start_encrypted`], but the server also accepts data connections without TLS.
     pub(crate) fn start_with_clear_data(software: Software) -> Peer {
         Peer::start_trusted(software, Required::Control)
     }
@@ -103,7 +102,7 @@ impl Peer {
         fs::read_to_string(self.own.path().join("pin")).expect("a fingerprint")
     }
 
-    /// Has our client speak no TLS above 1.2.
+    /// Limits our client to TLS 1.2.
     pub(crate) fn without_tls_1_3(&mut self) {
         let settings = self.own.path().join("openssl.cnf");
         write(
@@ -114,19 +113,19 @@ impl Peer {
         self.encryption.as_mut().expect("a server that encrypts").settings = Some(settings);
     }
 
-    /// Has our client encrypt only if the server requires it.
+    /// Makes our client use TLS only if the server requires it.
     pub(crate) fn on_demand(&mut self) {
         self.encryption.as_mut().expect("a server that encrypts").options.remove(0);
     }
 
-    /// Has our client know nothing of the server's certificate.
+    /// Makes our client not know the server's certificate.
     pub(crate) fn distrust(&mut self) {
         self.encryption.as_mut().expect("a server that encrypts").options.truncate(1);
     }
 
     fn start_with(software: Software, required: Required, encodings: &'static str) -> Peer {
         let [served, here, own] = [(); 3].map(|()| TempDir::new().expect("a temporary directory"));
-        // Some of them look around as the user.
+        // Some servers open these directories as the user.
         for dir in [&served, &own] {
             fs::set_permissions(dir.path(), PermissionsExt::from_mode(0o755)).expect("a mode");
         }
@@ -143,38 +142,38 @@ impl Peer {
         self.address
     }
 
-    /// Where the server keeps the file of this name.
+    /// Returns the server's path of the file with this name.
     pub(crate) fn there(&self, name: impl AsRef<[u8]>) -> PathBuf {
         self.served.path().join(os(name.as_ref()))
     }
 
-    /// Where the client keeps the file of this name; it runs in this directory.
+    /// Returns the client's path of the file with this name, in the directory that it runs in.
     pub(crate) fn here(&self, name: impl AsRef<[u8]>) -> PathBuf {
         self.here.path().join(os(name.as_ref()))
     }
 
-    /// Puts a file where the client finds it.
+    /// Writes a file into the client's directory.
     pub(crate) fn put_here(&self, name: impl AsRef<[u8]>, content: &[u8]) {
         write(&self.here(name), content);
     }
 
-    /// Puts a file where the server finds it.
+    /// Writes a file into the server's root.
     pub(crate) fn put_there(&self, name: impl AsRef<[u8]>, content: &[u8]) {
         write(&self.there(name), content);
         self.give_away();
     }
 
-    /// Makes everything there the user's, who may change it then.
+    /// Makes the user the owner of all files in the root.
     pub(crate) fn give_away(&self) {
         own_all(self.served.path());
     }
 
-    /// Our client, logged in, with these commands.
+    /// Returns our client's command line, which logs in and runs these commands.
     pub(crate) fn client(&self, options: &[&str], commands: impl AsRef<[u8]>) -> Command {
         self.client_at(self.address, options, commands)
     }
 
-    /// The same over somebody in between.
+    /// Like [`Peer::client`], but connects to another address, such as a proxy's.
     pub(crate) fn client_at(
         &self,
         address: SocketAddr,
@@ -186,7 +185,7 @@ impl Peer {
         command
     }
 
-    /// Our client, which knows no password.
+    /// Like [`Peer::client_at`], but without the user and the password.
     pub(crate) fn stranger(
         &self,
         address: SocketAddr,
@@ -206,7 +205,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        // vsftpd and its like leave their sessions behind, which end with the client.
+        // Session processes of vsftpd and similar servers remain until the client exits.
         let _ = self.server.kill();
         let _ = self.server.wait();
         if thread::panicking() {
@@ -224,13 +223,13 @@ fn own_all(path: &Path) {
     }
 }
 
-/// What a server is started with.
+/// The settings that a server starts with.
 struct Setup<'a> {
     software: Software,
     served: &'a Path,
     own: &'a Path,
     required: Required,
-    /// The encodings of ProFTPD, as `UseEncoding` takes them.
+    /// The argument of ProFTPD's `UseEncoding`.
     encodings: &'static str,
 }
 
@@ -271,17 +270,17 @@ impl Setup<'_> {
         command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"))
     }
 
-    /// Makes the server's certificate, for no name that our client uses.
+    /// Creates the server's certificate, for a name that our client does not use.
     fn make_certificate(&self) {
         let library = tls_library(None).expect("OpenSSL");
         let made = make_certificate(library, &["interop.test".to_owned()], 7).expect("one");
         let file = self.file(CERTIFICATE, &made.pem);
-        // Pure-FTPd and ProFTPD insist on this.
+        // Pure-FTPd and ProFTPD require this mode.
         fs::set_permissions(file, PermissionsExt::from_mode(0o600)).expect("a mode");
         self.file("pin", &fingerprint(&made.certificate.sha256()));
     }
 
-    /// A file of the server's own, and its path.
+    /// Writes a file for the server, and returns its path.
     fn file(&self, name: &str, content: &str) -> String {
         write(&self.own.join(name), content.as_bytes());
         self.path(name)
@@ -291,7 +290,7 @@ impl Setup<'_> {
         self.own.join(name).display().to_string()
     }
 
-    /// The user as a line of /etc/passwd.
+    /// Returns the user as a line of /etc/passwd.
     fn account(&self) -> String {
         format!("{USER}:{HASH}:{ID}:{ID}::{}:/bin/sh\n", self.served.display())
     }
@@ -335,7 +334,7 @@ impl Setup<'_> {
 
     fn proftpd(&self, address: SocketAddr) -> Command {
         let users = self.file("passwd", &self.account());
-        // It insists on this.
+        // ProFTPD requires this mode.
         fs::set_permissions(&users, PermissionsExt::from_mode(0o600)).expect("a mode");
         let (ip, port, pid) = (address.ip(), address.port(), self.path("pid"));
         let configuration = format!(
@@ -365,7 +364,7 @@ impl Setup<'_> {
         let modules = peers_dir().map(|dir| dir.join("usr/lib/proftpd"));
         let modules = modules.filter(|dir| dir.exists()).unwrap_or("/usr/lib/proftpd".into());
         let (modules, certificate) = (modules.display(), self.path(CERTIFICATE));
-        // Data connections must continue the session unless TLSOptions says otherwise.
+        // By default ProFTPD requires that data connections resume the TLS session.
         format!(
             "ModulePath {modules}\nLoadModule mod_tls.c\nTLSEngine on\nTLSRequired {required}\n\
              TLSECCertificateFile {certificate}\nTLSECCertificateKeyFile {certificate}\n\
@@ -381,7 +380,7 @@ impl Setup<'_> {
         let made = program("pure-pw").args(["mkdb", &database, "-f", &users]).status();
         assert!(made.expect("pure-pw starts").success(), "pure-pw makes no accounts");
         let mut command = program("pure-ftpd");
-        // E: users alone; H: no names looked up; z: hidden names are listed.
+        // E: no anonymous logins; H: no DNS lookups; z: hidden names are listed.
         command.args(["-S", listen, "-4", "-E", "-H", "-A", "-f", "none", "-z"]);
         match self.required {
             Required::Nothing => command.args(["-Y", "0"]),
@@ -407,7 +406,8 @@ impl Setup<'_> {
     }
 }
 
-/// A port on an address that no other test uses, so that nobody takes it before the server does.
+/// Returns a free port on an address that no other test uses, so that it is still free when the server
+/// starts.
 fn free_address() -> SocketAddr {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -421,7 +421,7 @@ fn peers_dir() -> Option<PathBuf> {
     env::var_os("FTP_PEERS").map(PathBuf::from)
 }
 
-/// A program of the peers, with the libraries that were unpacked with it.
+/// Returns the command of a server program, with the libraries that were unpacked with it.
 fn program(name: &str) -> Command {
     let unpacked = peers_dir().into_iter().flat_map(|dir| {
         ["usr/sbin", "usr/bin", "venv/bin"].map(|place| dir.join(place).join(name))
@@ -438,7 +438,7 @@ fn program(name: &str) -> Command {
     command
 }
 
-/// Where the libraries are, which Debian calls after the machine.
+/// Returns the directory of the unpacked libraries, which Debian names after the architecture.
 fn libraries() -> Option<PathBuf> {
     let entries = fs::read_dir(peers_dir()?.join("usr/lib")).ok()?;
     let mut places = entries.flatten().map(|entry| entry.path());
