@@ -269,8 +269,8 @@ fn a_client_killed_during_a_store_leaves_the_old_file() {
     server.write("a", "old");
     let port = server.addr().port().to_string();
     let mut child = client.spawn(&["-c", "STORE - a", "127.0.0.1", &port]);
-    // In the middle is where it has been sending for a while: a store of a moment is not waited for
-    // as long when it ends.
+    // The upload must have lasted for a while: after a very short one, the client waits less for the
+    // final reply.
     let (began, mut sent) = (Instant::now(), 0);
     while began.elapsed() < Duration::from_millis(100) {
         child.stdin.as_mut().unwrap().write_all(b"part of the new ").unwrap();

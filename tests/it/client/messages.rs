@@ -73,7 +73,7 @@ fn json_listings_have_the_entries_of_list() {
     let all: Vec<&str> = all.lines().collect();
     assert_eq!(all[..2], [file("a.txt"), file("b.txt")]);
     assert!(all[2].starts_with(r#"{"name":"d.txt","type":"dir","#), "{all:?}");
-    // A file that was listed by itself does not make a directory be listed in another way.
+    // Listing a single file does not change how a directory is listed.
     let run = json(&server, &client, "LIST a.txt; LIST d.txt").expect(0);
     assert_eq!(run.stdout, format!("{}\n{}\n", file("a.txt"), file("e")));
 }

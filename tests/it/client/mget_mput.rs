@@ -146,7 +146,7 @@ fn a_server_without_more_connections_is_used_over_one() {
     let client = Client::new();
     let first: Script<'_> = Box::new(|server| drop(serve(server, Pieces::Taken)));
     let full = || -> Script<'static> { Box::new(|server| server.say("421 too many")) };
-    // The three others are turned away while the first is at work.
+    // The three other connections are rejected while the first is in use.
     play_together(&client, &[], "MGET *", vec![first, full(), full(), full()]).expect(0);
     assert_all(&client);
 }

@@ -120,7 +120,7 @@ fn an_interrupted_mirror_continues_with_the_rest() {
     grow(server.root());
     fs::create_dir_all(client.path("d")).unwrap();
     let dir = server.path("d");
-    // What was there already when it was broken off.
+    // The files that were already there when the mirror was interrupted.
     for name in &ODD[..7] {
         let here = client.path("d").join(os(name));
         fs::create_dir(&here).unwrap();
@@ -347,7 +347,7 @@ fn mget_refuses_names_outside_of_the_directory() {
     ] {
         let (client, run) = mirror_of(line, "MGET *");
         let left = tree(&client.path("here"));
-        // A path may be fetched, under its last name and nowhere else.
+        // A file given by a path may be fetched, but only under the last component of its path.
         assert!(left.keys().all(|name| !name.contains(&b'/')), "{run:#?}");
     }
 }

@@ -129,7 +129,7 @@ fn a_download_in_pieces_is_compared_with_hash() {
         give(server.begin_retr(&size()), &content()[..HALF]);
         server.say("426 broken off");
         finish(server, HALF);
-        // Of something else.
+        // The digest of a different file.
         server.answer("HASH a", &format!("213 CRC32 0-{} 00000000 a", SIZE - 1));
         finish(server, 0);
         assert_eq!(server.next().as_deref(), Some("QUIT"));
@@ -356,7 +356,7 @@ fn fewer_bytes_than_the_size_are_a_failure() {
             server.say("150 here");
             give(accept(&listener), &content()[from..]);
             server.say("226 done");
-            // It gives up after three tries that brought nothing.
+            // The client gives up after three tries without progress.
             if server.is_left() {
                 break;
             }
@@ -435,7 +435,7 @@ fn a_partial_file_is_continued_only_from_the_same_server() {
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", &size());
         server.answer("MDTM", TIME);
-        // What stands under the name is compared, and is of something else.
+        // The client compares the file on the server, which has different content.
         let listener = server.epsv();
         server.answer("RETR", "150 here");
         let mut data = accept(&listener);
@@ -560,7 +560,7 @@ fn an_upload_is_never_appended_to_an_old_file() {
     let second = |server: &mut ScriptedServer| {
         server.welcome();
         server.answer("TYPE I", "200 binary");
-        // As our own server has it: the old file stands there until the new one is whole.
+        // Like our own server, which keeps the old file until the new one is complete.
         server.answer("SIZE", "213 1000");
         let listener = server.epsv();
         server.answer("STOR", "150 go on");

@@ -398,7 +398,7 @@ fn ctrl_c_at_a_question_is_q_and_keeps_the_session() {
         fs::remove_dir(server.path("dir")).unwrap();
     }
     assert!(server.has("a1") && server.has("a2"));
-    // Enter alone is what the question shows in upper case.
+    // Enter chooses the answer that the question shows in upper case.
     terminal.keys(&["C-l"]).line("mdelete a1").wait_for_end("delete a1? [y/N/a/q]");
     terminal.keys(&["Enter"]).wait_for_end("ftp 127.0.0.1:/>");
     assert!(server.has("a1"));

@@ -58,7 +58,7 @@ impl Listings {
 }
 
 fn send(server: &mut ScriptedServer, text: &str, end: &str) {
-    // A directory that is refused has no data connection.
+    // If a listing is refused, there is no data connection.
     if end.starts_with("550") {
         return server.say(end);
     }
@@ -147,7 +147,7 @@ fn a_directory_with_an_unreadable_line_keeps_what_is_below_it() {
     scenes.push(Listings::mlsd(A_AND_D, "junk\r\n"));
     scenes.push(Listings::list(LIST_A_AND_D, leaked(format!("{list_b}junk\r\n"))));
     scenes.push(Listings::list(LIST_A_AND_D, "junk\r\n"));
-    // It could not be listed at all, or not to its end.
+    // The directory cannot be listed at all, or not completely.
     for end in ["550 not for you", "426 broken off", "451 disk"] {
         let ends = ["226 done", end];
         scenes.push(Listings { ends, ..Listings::mlsd(A_AND_D, "") });
@@ -158,7 +158,7 @@ fn a_directory_with_an_unreadable_line_keeps_what_is_below_it() {
         let run = run.expect(1);
         assert!(is_there(&client, "d/old") && is_there(&client, "d/b"), "{run:#?}");
         assert!(is_there(&client, "a"), "{run:#?}");
-        // The root was read whole.
+        // The root was listed completely.
         assert!(!is_there(&client, "old"), "{run:#?}");
     }
 }
@@ -356,7 +356,7 @@ fn a_directory_that_is_refused_as_empty_is_empty_if_it_can_be_entered() {
 fn a_226_without_a_150_ends_the_listing_at_once() {
     let client = Client::new();
     let script: Script<'_> = Box::new(|server| {
-        // The data connection is neither accepted nor closed.
+        // The server neither accepts nor closes the data connection.
         server.welcome();
         while let Some(line) = server.next() {
             match line.split(' ').next().unwrap_or_default() {
@@ -368,12 +368,12 @@ fn a_226_without_a_150_ends_the_listing_at_once() {
             }
         }
     });
-    // In less time than one listing could wait for its data.
+    // This must take less time than a single listing may wait for its data.
     let run = play_all(&client, &["--timeout", "60"], "FIND; PWD", vec![script]).expect(0);
     assert_eq!(run.stdout, "/\n");
 }
 
-/// After a 150 the listing may have gone elsewhere, as behind a firewall that answers for the client.
+/// After a 150 the listing may have been sent to another host, such as a firewall that replies for the client.
 #[test]
 fn in_active_mode_a_listing_that_never_arrives_is_an_error() {
     let commands = ["LIST", "NLIST", "FIND", "MIRROR --delete / ."];

@@ -69,7 +69,7 @@ fn do_the_rest(client: &Client, server: &Server, command: &str, target: &Path) {
     let port = server.addr().port().to_string();
     let run = client.run(&["--json", "-q", "-c", command, "127.0.0.1", &port]).expect(0);
     let (done, rest) = (run.stdout.lines().count(), FILES - there);
-    // Nobody told the server the times of those that were the last.
+    // The times of the last uploads have not been set on the server.
     let untold = if command.contains("-R") { CONNECTIONS } else { 0 };
     assert!((rest..=rest + untold).contains(&done), "{rest} are the rest: {run:#?}");
     assert_whole(target);

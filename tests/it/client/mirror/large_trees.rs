@@ -11,8 +11,8 @@ const DIRS: usize = 40;
 /// The reaction of the server to the first listing over the second connection.
 type Second = fn(&mut ScriptedServer);
 
-/// Mirrors a tree of empty directories. Over the first connection the root is listed, and then nothing
-/// until a listing was asked for over the second.
+/// Mirrors a tree of empty directories. The first connection lists the root, and then waits until a
+/// listing was requested over the second.
 #[track_caller]
 fn mirror_over_two(second: Second) {
     let client = Client::new();

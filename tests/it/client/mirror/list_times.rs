@@ -119,7 +119,7 @@ fn a_second_mirror_fetches_nothing_in_any_time_zone() {
                 NOTHING,
                 "{zone:?}"
             );
-            // Twice a month, and once for each file of which no more can be known.
+            // Two requests per month, and one for each file whose time cannot be known more exactly.
             assert!(server.asked <= zone.len(), "{} questions", server.asked);
         }
     }
@@ -155,7 +155,7 @@ fn a_file_changed_by_the_offset_of_the_time_zone_is_fetched() {
 
 #[test]
 fn only_newer_fetches_a_file_that_is_seconds_newer() {
-    // Each a little newer, and of another size, in the same minute or on the same day.
+    // Each file is a little newer, in the same minute or on the same day, and has another size.
     let (mut server, client) = (ListingServer::new(NEW_YORK), Client::new());
     server.mirror(&client, "MIRROR . here");
     server.content = "abcd";
@@ -172,7 +172,7 @@ fn a_reverse_mirror_compares_in_utc_too() {
         server.mirror(&client, "MIRROR . here");
         server.mirror(&client, "MIRROR -R here .");
         assert_eq!(server.sent, 0, "{zone:?}");
-        // Newer than there by less than the zone is away.
+        // The local file is newer than the remote one by less than the time zone's offset.
         let file = File::options().write(true).open(client.path("here").join(zone[0].0)).unwrap();
         let modified = file.metadata().unwrap().modified().unwrap();
         file.set_modified(modified + Duration::from_secs(600)).unwrap();

@@ -29,7 +29,7 @@ fn parent_directories_of_the_target_are_made() {
         let (server, client) = (Server::start(), client());
         client.at(server.addr(), format!("MIRROR -R d {target}")).expect(0);
         assert_eq!(server.read(target.trim_matches('/').to_owned() + "/two/c"), b"abc");
-        // It is there by now.
+        // The target exists by now.
         client
             .at(server.addr(), format!("MIRROR -R d {target}"))
             .expect(0)
@@ -48,7 +48,7 @@ fn a_target_that_cannot_be_made_is_one_error() {
         assert_eq!(failures(&run).len(), 1, "{run:#?}");
         run.expect_error(said).expect_error("550");
     }
-    // A file has the name.
+    // A file already has the name.
     let server = Server::start();
     server.write("up", "theirs");
     let run = client().at(server.addr(), "MIRROR -R d up").expect(1);

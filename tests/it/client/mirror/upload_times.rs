@@ -180,7 +180,7 @@ fn a_command_that_does_not_work_is_tried_once_per_session() {
         for (command, count) in tries {
             assert_eq!(server.count(command), count, "{takes:?} {command}: {:#?}", server.heard);
         }
-        // That it works is looked at once.
+        // The client checks only once that the command works.
         assert!(server.count("MDTM a") + server.count("MDTM b") <= 3, "{:#?}", server.heard);
         assert_eq!(server.count("MDTM c"), 0, "{:#?}", server.heard);
     }

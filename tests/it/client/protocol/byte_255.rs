@@ -140,7 +140,7 @@ fn directories_with_byte_255_are_mirrored_from_every_server() {
 
 #[test]
 fn a_reply_that_another_name_explains_is_no_proof() {
-    // The file is gone, but what is left of its name without a Telnet command is there.
+    // The file is gone, but there is one with the name that remains without the Telnet command.
     for there in [&["a"][..], &["ab"], &["a/"], &["ac"]] {
         for takes in ALL {
             let mut server = NameServer::new(takes, there, &[b"a\xffb"]);
@@ -161,7 +161,7 @@ fn byte_255_is_probed_once_per_session() {
         assert!(asked <= questions + 2, "{takes:?}: {:#?}", server.heard);
         assert!(server.there.is_empty());
     }
-    // Names that are nowhere are asked about a few times only.
+    // For names that do not exist, the client asks only a few times.
     let names: Vec<Vec<u8>> = (b'A'..=b'Z').map(|byte| vec![byte, 0xff]).collect();
     let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
     let mut server = NameServer::new(Takes::Literally, &[], &names);

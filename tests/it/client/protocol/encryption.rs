@@ -135,7 +135,7 @@ fn cleartext_instead_of_a_handshake_is_reported() {
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");
         server.answer("AUTH TLS", "234 go on");
-        // Not together with the 234.
+        // The 500 must not arrive together with the 234.
         server.tcp().peek(&mut [0]).unwrap();
         server.say("500 OOPS: cannot load the certificate");
         while server.next().is_some() {}
@@ -362,7 +362,7 @@ fn without_the_library_or_the_authorities_the_client_does_not_connect() {
             assert_eq!(run.stderr.lines().count(), 1, "{run:#?}");
         }
         let connect = format!("CONNECT 127.0.0.1 {port}");
-        // The library alone asks for no TLS.
+        // The library option alone does not require TLS.
         let status = if option == "--tls-library" { 0 } else { 3 };
         Client::new().run(&[option, missing, "-c", &connect]).expect(status);
     }
@@ -414,7 +414,7 @@ fn garbage_instead_of_a_handshake_or_after_it_ends_the_connection() {
     let Some(identity) = Identity::new() else { return };
     at_once(0..16, |seed| {
         let garbage = match seed % 4 {
-            // Records of a handshake, of alerts and of data, whose contents are none.
+            // Handshake, alert and data records with random contents.
             0 => [&b"\x16\x03\x03\x01\x00"[..], &noise(256, seed)].concat(),
             1 => [&b"\x15\x03\x03\x00\x02"[..], &noise(2, seed)].concat(),
             2 => [&b"\x17\x03\x03\x00\x40"[..], &noise(64, seed)].concat(),

@@ -134,7 +134,7 @@ fn another_connection_logs_in_as_the_user_has_done() {
     play_all(&Client::new(), &[], commands, scripts).expect(1).expect_error("530 who are you?");
 }
 
-/// FEAT of another user may list something else.
+/// FEAT may list other features for another user.
 #[test]
 fn what_the_server_offers_is_asked_again_after_another_login() {
     for commands in ["QUOTE USER anna; QUOTE PASS secret; MKDIR a", "USER anna secret; MKDIR a"] {

@@ -173,7 +173,7 @@ fn an_upload_without_a_final_reply_over_a_file_of_the_same_size_is_repeated() {
     let store = Mutex::new(&mut store);
     let first: Script<'_> = Box::new(|server| {
         store.lock().unwrap().serve(server);
-        // Another file of that size stands there.
+        // The server now has another file of the same size.
         store.lock().unwrap().content = b"CONTENT".to_vec();
     });
     let second: Script<'_> = Box::new(|server| store.lock().unwrap().serve(server));
@@ -183,7 +183,7 @@ fn an_upload_without_a_final_reply_over_a_file_of_the_same_size_is_repeated() {
 }
 
 fn an_append_without_a_final_reply_is_checked_by_size() {
-    // The server still stores it when it is asked for the first time.
+    // The server is still storing the file when the client first asks for the size.
     let mut store = Store { is_silent: true, ..Store::with("old").telling(&[3, 8]) };
     send("APPEND a", "0123456789", &mut store).expect(0);
     assert_eq!((store.content.as_slice(), store.uploads), (&b"old0123456789"[..], 1));

@@ -63,7 +63,7 @@ impl Lockstep {
                     scope.spawn(|| server.serve(session));
                 }
             });
-            // Also after a panic, which would otherwise wait for the server.
+            // This ends the server even after a panic, which would otherwise wait for it.
             let _end = End(&server);
             test(&server);
         });

@@ -145,7 +145,7 @@ fn after_sigkill_at_any_moment_the_same_command_fetches_the_rest() {
                 let was_done = fetching.names(client) == fetching.files;
                 does_the_rest(fetching, client, server);
                 println!("round {round} of {fetching:?}, seed {seed}: after {bytes} bytes");
-                // What was whole already RETRIEVE and PGET replace.
+                // RETRIEVE and PGET replace a file that was already complete.
                 if !was_done {
                     assert_sent_once(fetching, server);
                 }
@@ -203,7 +203,7 @@ fn mirror_with_delete_removes_partial_files_of_deleted_files() {
         server.remove("x");
         let rest = Fetching { files: &["y", "z"], ..fetching };
         let mut parts = fetching.names(client);
-        // A directory that is gone too had parts in it.
+        // A directory that no longer exists on the server also contained partial files.
         fs::create_dir(client.path("m/gone")).unwrap();
         fs::write(client.path("m/gone").join(parts.remove(0)), "part").unwrap();
         does_the_rest(rest, client, server);
@@ -263,7 +263,7 @@ fn a_partial_file_with_a_damaged_end_is_fetched_again() {
             for part in fetching.names(client).iter().filter(|name| name.starts_with('.')) {
                 let path = client.path(fetching.dir).join(part);
                 let mut bytes = fs::read(&path).unwrap();
-                // As a file system may leave what had not reached the disk.
+                // After a power failure, a file system may leave zeros for data that had not reached the disk.
                 let end = bytes.len().min(SIZE);
                 bytes[..end].fill(0);
                 fs::write(path, bytes).unwrap();

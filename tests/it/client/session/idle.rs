@@ -200,7 +200,7 @@ fn a_server_that_returns_between_retries_is_used() {
         data.write_all(b"con").unwrap();
         server.close();
     });
-    // It is not ready yet.
+    // The server is not ready yet.
     let second: Script<'_> = Box::new(|server| server.close());
     let third: Script<'_> = Box::new(|server| {
         server.welcome();

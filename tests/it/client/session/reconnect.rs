@@ -101,7 +101,7 @@ fn the_warning_about_an_unencrypted_password_is_printed_once() {
     let there_and_back = format!("{again}; CONNECT {other} {port}; USER two password; {again}");
     assert_eq!(warnings(one, &there_and_back), 2);
     assert_eq!(warnings(one, "USER anonymous me@here"), 0);
-    // There is nothing between a machine and itself.
+    // Connections of a machine to itself cannot be intercepted.
     let near = format!("USER one password; CONNECT 127.0.0.2 {port}; USER two password");
     assert_eq!(warnings("127.0.0.1", &near), 0);
 }

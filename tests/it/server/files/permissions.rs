@@ -11,8 +11,8 @@ fn set_mode(server: &Server, name: &str, mode: u32) {
     fs::set_permissions(server.path(name), Permissions::from_mode(mode)).unwrap();
 }
 
-/// Starts a server for an unprivileged user on files that belong to root, so that only the modes
-/// of the files decide.
+/// Starts a server for an unprivileged user on files that belong to root, so that access depends
+/// only on the modes of the files.
 fn server() -> (Server, Peer) {
     let server = Server::unprivileged(":", &[]);
     for dir in ["closed/sub", "fixed/sub", "blind", "open"] {

@@ -228,7 +228,7 @@ fn check_listings(peer: &mut Peer, root: &Path, history: &History, since: u64) {
     }
 }
 
-/// Resumes interrupted uploads of which a partial exists, with APPE if SIZE tells its length, and
+/// Resumes interrupted uploads of which a partial exists, with APPE if SIZE returns its length, and
 /// with REST and STOR otherwise. Returns the number of resumed uploads.
 fn resume(peer: &mut Peer, root: &Path, history: &mut History, since: u64) -> u32 {
     let own = history.names_since(since).filter(|name| !name.starts_with("shared"));

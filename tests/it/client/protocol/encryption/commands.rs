@@ -142,7 +142,7 @@ fn ctrl_c_ends_a_handshake() {
         server.answer("AUTH TLS", "234 go on");
         server.tcp().peek(&mut [0]).unwrap();
         signal(child, "INT");
-        // The beginning of a handshake is no line.
+        // The client has sent the beginning of a handshake, which is not a line.
         assert!(server.rest().is_ok());
     });
     assert_eq!(status, Some(130));

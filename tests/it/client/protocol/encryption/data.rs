@@ -157,7 +157,7 @@ fn a_refused_upload_fails_with_the_reply() {
         let passive = begin(server, &identity, "STOR");
         let mut data = passive.accept();
         assert_eq!(data.all().unwrap(), b"content");
-        // Before it closes its half.
+        // The server replies before the client closes its half.
         server.say("552 no room");
         server.finish();
     });
@@ -215,7 +215,7 @@ fn a_data_connection_that_is_not_resumed_needs_the_same_certificate() {
         tell_size(server, "213 7");
         let listener = server.epsv();
         server.answer("RETR", "150 here");
-        // A session is bound to its number.
+        // The control connection has another ID, so its TLS session cannot be resumed.
         let mut data = identity.accept(accept(&listener), 2).unwrap();
         assert!(!data.is_resumed());
         data.write_all(b"content").unwrap();
