@@ -52,7 +52,7 @@
 //!
 //! A config file consists of lines `name = value`, where the names are the long options without
 //! `--`, and switches take `yes` or `no`. `#` begins a comment at the start of a line or after a
-//! blank. Blanks around a value are removed, unless the value is in double quotes, which also
+//! space. Spaces around a value are removed, unless the value is in double quotes, which also
 //! protect a `#`. There are no escape sequences, so a Windows path needs no escaping. Each name
 //! may occur once in a file, because it would be unclear which of two distant lines applies. On
 //! the command line the last occurrence applies, so that a user can override the options of an

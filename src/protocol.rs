@@ -1,4 +1,4 @@
-//! The FTP control protocol as types, without I/O of its own.
+//! The FTP control protocol as types, without any I/O.
 //!
 //! Both programs use this module. Callers may rely on the following:
 //!

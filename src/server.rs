@@ -113,7 +113,7 @@ impl Server {
         })
     }
 
-    /// Returns the settings in force.
+    /// Returns the settings in effect.
     pub fn settings(&self) -> Arc<Settings> {
         self.settings.get()
     }
@@ -150,7 +150,7 @@ impl Server {
         self.log.flush(deadline);
     }
 
-    /// Reads the accounts again, reopens the logs and puts `config` in force. Errors, including `wrong` from reading
+    /// Reads the accounts again, reopens the logs and applies `config`. Errors, including `wrong` from reading
     /// the options, are logged, and the settings concerned keep their values. Sessions use the new settings from their
     /// next command on.
     pub fn reload(&self, config: Config, wrong: &[Usage]) {
@@ -183,7 +183,7 @@ impl Server {
         self.log.event(Level::Info, "certificate", &fields);
     }
 
-    /// Puts prepared settings in force. A log that cannot be reopened continues in its old file.
+    /// Applies prepared settings. A log that cannot be reopened continues in its old file.
     fn apply(
         &self,
         mut prepared: PreparedSettings,

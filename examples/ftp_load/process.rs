@@ -150,7 +150,7 @@ impl Stat {
     }
 
     /// Parses the file. The name of the program is in parentheses and may contain parentheses and
-    /// blanks itself.
+    /// spaces itself.
     fn parse(text: &str) -> Option<Stat> {
         let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
         let times = fields.get(11..15)?.iter().filter_map(|field| field.parse::<u64>().ok());

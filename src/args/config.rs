@@ -90,7 +90,7 @@ fn config_setting(flag: &Flag, raw: &[u8], origin: &Origin) -> Result<Setting, U
     Ok(Setting::Value(given))
 }
 
-/// Returns the value after a `=` without surrounding blanks, quotes and comment.
+/// Returns the value after a `=` without surrounding spaces, quotes and comment.
 fn config_value(raw: &[u8]) -> Result<&[u8], Expected> {
     let Some(quoted) = raw.trim_ascii_start().strip_prefix(b"\"") else {
         let comment = raw.windows(2).position(|two| two[0].is_ascii_whitespace() && two[1] == b'#');

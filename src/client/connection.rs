@@ -11,7 +11,7 @@
 //! - FEAT is sent once, after the login. Its answer, and the commands that the server refused as unknown,
 //!   are shared with replacement and helper connections.
 //! - The login and the current directory are remembered, so that a lost connection can be
-//!   [made again](Connection::reconnect).
+//!   [reopened](Connection::reconnect).
 
 mod byte_255;
 mod commands;
@@ -124,7 +124,7 @@ pub struct Connection {
     /// The server's address, the only peer of data connections unless [`DataMode::PassiveAnyHost`] is set.
     peer: SocketAddr,
     local: SocketAddr,
-    /// The server, login and directory, from which the connection can be made again.
+    /// The server, login and directory, from which the connection can be reopened.
     origin: ConnectionOrigin,
     /// Settings that the user made with raw commands.
     quoted: QuotedSettings,

@@ -1,7 +1,7 @@
 //! The line editor for commands: reads keys and returns a line.
 //!
 //! [`state`] applies keys to a line in a [`buffer`], and [`screen`] and [`width`] render it; they
-//! know nothing of terminals. [`keys`] converts bytes to keys, and [`terminal`] connects the
+//! know nothing about terminals. [`keys`] converts bytes to keys, and [`terminal`] connects the
 //! parts. Lines are bytes, because file names are; [`text`] defines how a byte that is not UTF-8
 //! is stored among characters. No input makes the editor fail.
 

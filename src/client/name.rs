@@ -43,7 +43,7 @@ fn folded_case(name: &[u8]) -> String {
 }
 
 /// Returns whether Windows takes a name literally. It takes some names for devices, whatever
-/// follows a dot, and others for streams of a file, and it drops dots and blanks at the end, so
+/// follows a dot, and others for streams of a file, and it drops dots and spaces at the end, so
 /// that two names become one.
 fn is_plain_on_windows(name: &str) -> bool {
     let is_forbidden = |c: char| c.is_control() || r#"<>:"/\|?*"#.contains(c);

@@ -1,4 +1,4 @@
-//! Lists remote directories: by MLSD, or by LIST if the server has no MLSD.
+//! Lists remote directories with MLSD, or with LIST if the server has no MLSD.
 //!
 //! The size of a listing is limited. Lines that cannot be parsed are reported: with such lines the content of
 //! the directory is not completely known. No name leads out of the listed directory.
@@ -39,7 +39,7 @@ struct Unread {
 }
 
 /// Lists a directory, by default the current one. If a server refuses MLSD, with any code, but lists the
-/// directory by LIST, MLSD is not sent again.
+/// directory with LIST, MLSD is not sent again.
 pub(super) fn list_dir(connection: &mut Connection, dir: Option<&Name>) -> Result<Listed, Error> {
     let mut refused = None;
     if connection.capabilities().mlsd {
@@ -118,7 +118,7 @@ fn check_end(count: usize) -> Result<(), Error> {
     if count > MOST_LISTED { Err(Error::Endless) } else { Ok(()) }
 }
 
-/// Lists a directory by LIST, with hidden files, which need `-a`. A server that does not know the option
+/// Lists a directory with LIST, with hidden files, which need `-a`. A server that does not know the option
 /// takes it as a name, and lists nothing.
 ///
 /// Some names of directories cannot be used in LIST: vsftpd interprets them as patterns or options, and lists
@@ -136,7 +136,7 @@ fn list_for_people(connection: &mut Connection, dir: Option<&Name>) -> Result<Ve
     }
 }
 
-/// Lists the current directory by LIST. The directory exists, so a 450 or 550 whose text means "no files" is
+/// Lists the current directory with LIST. The directory exists, so a 450 or 550 whose text means "no files" is
 /// an empty listing.
 fn list_here(connection: &mut Connection) -> Result<Vec<u8>, Error> {
     match list_with_hidden(connection, None) {

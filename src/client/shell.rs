@@ -251,7 +251,7 @@ impl Shell {
         }
     }
 
-    /// Returns the host and directory for the prompt, by PWD if the directory is unknown.
+    /// Returns the host and directory for the prompt, using PWD if the directory is unknown.
     fn place(&mut self) -> Option<String> {
         let interrupt = self.session.interrupt().clone();
         let _held = interrupt.hold(self.session.control_socket());
@@ -346,7 +346,7 @@ impl Shell {
         // Ctrl-C at a prompt ends the command and keeps the session.
         let continues = matches!(result, Err(Error::Interrupted)) && self.is_interactive();
         let was_printed = std::mem::take(&mut self.session.failure_printed);
-        // A connection that is lost after a success is made again by the next command.
+        // A connection that is lost after a success is reopened by the next command.
         let Err(error) = result else { return };
         if !continues {
             self.session.drop_lost();
@@ -400,7 +400,7 @@ impl Shell {
         }
     }
 
-    /// Tells that the script ends at the failed command, because BSD ftp would continue.
+    /// Reports that the script ends at the failed command, because BSD ftp would continue.
     fn note_stop(&self) {
         let is_last = match &self.source {
             Source::Given(lines) => lines.len() == 0,

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Turns bracketed paste off.
 pub(super) const BRACKETED_PASTE_OFF: &str = "\x1b[?2004l";
 
-/// Cleans an unfinished file up when a signal ends the program, and returns a message for the user.
+/// Cleans up an unfinished file when a signal ends the program, and returns a message for the user.
 pub(super) type Cleanup = Box<dyn FnOnce() -> Option<String> + Send>;
 
 /// The ID of a registered unfinished file.
@@ -66,7 +66,7 @@ struct Shared {
 
 impl Interrupt {
     /// Waits for signals in a separate thread. `leave` ends the program; it is called with the lock held, so
-    /// that no other thread can create an unfinished file meanwhile.
+    /// that no other thread can create an unfinished file in the meantime.
     ///
     /// # Errors
     /// The system cannot create a thread.
@@ -140,7 +140,7 @@ impl Interrupt {
         &self,
         make: impl FnOnce() -> io::Result<(T, Cleanup)>,
     ) -> io::Result<(T, Registration)> {
-        // The lock is held meanwhile, so that no signal ends the program between the two.
+        // The lock is held during this, so that no signal ends the program between the two.
         let mut shared = self.lock();
         let (made, cleanup) = make()?;
         shared.registered += 1;
@@ -154,7 +154,7 @@ impl Interrupt {
         self.lock().unfinished.remove(&registration);
     }
 
-    /// Turns the echo of the terminal off, while the guard exists.
+    /// Turns off the terminal's echo while the guard exists.
     pub(super) fn hide_typing(&self) -> io::Result<Hidden<'_>> {
         let echo = EchoOff::new()?;
         self.lock().echo = Some(echo);

@@ -136,7 +136,7 @@ impl UnexpectedPeers {
     }
 }
 
-/// Waits for a connection from `peer`, and calls `hooks` meanwhile. Connections from other addresses are dropped and
+/// Waits for a connection from `peer`, calling `hooks` while it waits. Connections from other addresses are dropped and
 /// recorded in `unexpected`. The listener must be nonblocking; the returned stream is, too.
 ///
 /// # Errors

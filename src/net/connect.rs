@@ -93,7 +93,7 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     }
 }
 
-/// Connects to `to` from the address `local`, which is the one that the peer expects, and calls `hooks` meanwhile. An
+/// Connects to `to` from the address `local`, which is the one that the peer expects, calling `hooks` while it waits. An
 /// inner `Err` is a wait that ended without a connection.
 ///
 /// # Errors

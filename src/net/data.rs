@@ -112,7 +112,7 @@ impl Write for Data {
     }
 }
 
-/// Performs the TLS handshake, and calls `hooks` meanwhile.
+/// Performs the TLS handshake, calling `hooks` while it waits.
 ///
 /// # Errors
 /// A [`TlsError`](crate::sys::TlsError) inside the error, or the system's error.

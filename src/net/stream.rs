@@ -87,7 +87,7 @@ impl Stream {
         self.transport.wants(Interest::Read)
     }
 
-    /// Replaces the transport by a TLS connection over this socket, after its handshake. No unread cleartext may be
+    /// Replaces the transport with a TLS connection over this socket, after its handshake. No unread cleartext may be
     /// buffered above the stream.
     pub fn start_tls(&mut self, tls: Box<Tls>) {
         self.transport = Data::Tls(tls);

@@ -86,7 +86,7 @@ pub enum Waited {
     TimedOut,
 }
 
-/// Waits for `handle`, and calls `hooks` meanwhile.
+/// Waits for `handle`, calling `hooks` while it waits.
 ///
 /// # Errors
 /// Fails if the poll fails.

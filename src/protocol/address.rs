@@ -1,7 +1,7 @@
 //! Addresses of data connections: the arguments of PORT and EPRT, and the texts of the replies 227
 //! and 229.
 //!
-//! Commands are parsed strictly (RFC 959 section 5.3.2, RFC 2428 section 2), except that blanks
+//! Commands are parsed strictly (RFC 959 section 5.3.2, RFC 2428 section 2), except that spaces
 //! around the numbers of PORT are accepted, because some clients send them. Replies are parsed as
 //! RFC 1123 section 4.1.2.6 asks: the parser searches the text for the six numbers, because
 //! servers put different text around and between them.
@@ -9,7 +9,7 @@
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
-/// Parses `h1,h2,h3,h4,p1,p2`, the argument of PORT, with or without blanks around each number.
+/// Parses `h1,h2,h3,h4,p1,p2`, the argument of PORT, with or without spaces around each number.
 /// Returns `None` for anything else, and for port 0.
 pub fn parse_port(argument: &[u8]) -> Option<SocketAddrV4> {
     let mut numbers = [0u8; 6];
@@ -32,14 +32,14 @@ pub fn write_port(address: SocketAddrV4, out: &mut Vec<u8>) {
 }
 
 /// Finds the address in the text of a 227 reply: six numbers separated by commas. Any text may
-/// surround them, and blanks may surround the commas.
+/// surround them, and spaces may surround the commas.
 pub fn parse_passive(text: &[u8]) -> Option<SocketAddrV4> {
     let belongs = |byte: u8| byte.is_ascii_digit() || matches!(byte, b',' | b' ');
     text.split(|&byte| !belongs(byte)).find_map(|run| {
         let parts = run.split(|&byte| byte == b',').map(<[u8]>::trim_ascii);
         let numbers: Vec<&[u8]> = parts.filter(|part| !part.is_empty()).collect();
         let [first, second, third, fourth, high, low] = numbers[..] else { return None };
-        // Other numbers may precede and follow the six, separated by a blank.
+        // Other numbers may precede and follow the six, separated by a space.
         let first = first.rsplit(|&byte| byte == b' ').next()?;
         let low = low.split(|&byte| byte == b' ').next()?;
         parse_port(&[first, second, third, fourth, high, low].join(&b','))

@@ -2,7 +2,7 @@
 //! the result.
 //!
 //! [`Command::parse`] and [`Command::write_to`] are inverses. [`Display`](fmt::Display) is for
-//! logs and masks passwords. Blanks before the verb are skipped; then the line is split at its
+//! logs and masks passwords. Spaces before the verb are skipped; then the line is split at its
 //! first space. Everything after that space is the argument, because names may begin and end with
 //! spaces.
 
@@ -133,7 +133,7 @@ impl Command {
         })?;
         match (verb.row().argument, argument.is_empty()) {
             (ArgumentRule::Required, true) => Err(Malformed::Missing(verb)),
-            // Some clients send blanks after a bare verb; they have no meaning.
+            // Some clients send spaces after a bare verb; they have no meaning.
             (ArgumentRule::None, false) if !argument.trim_ascii().is_empty() => {
                 Err(Malformed::Unexpected(verb))
             }
@@ -299,7 +299,7 @@ impl Command {
 }
 
 impl Command {
-    /// Returns the command line for display, without its line end and with passwords replaced by
+    /// Returns the command line for display, without its line end and with passwords replaced with
     /// stars.
     pub fn masked(&self) -> Vec<u8> {
         match self {

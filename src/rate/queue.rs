@@ -23,7 +23,7 @@ const SLACK: Duration = Duration::from_millis(4);
 /// be blocked by its client for any time.
 const MISSING: Duration = LATE;
 
-/// The longest wait before a member asks again, because the rate may change meanwhile.
+/// The longest wait before a member asks again, because the rate may change in the meantime.
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The queue of one rate. All times are passed in by the caller.

@@ -16,7 +16,7 @@ use crate::sys::TlsContext;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The settings in force.
+/// The settings in effect.
 pub struct Settings {
     /// The options.
     pub config: Config,
@@ -40,8 +40,8 @@ impl Settings {
     }
 }
 
-/// Settings that have been checked but are not in force yet. Preparing them reads files and resolves names but changes
-/// nothing; [`PreparedSettings::apply`] puts them in force.
+/// Settings that have been checked but are not in effect yet. Preparing them reads files and resolves names but changes
+/// nothing; [`PreparedSettings::apply`] applies them.
 pub struct PreparedSettings {
     config: Config,
     authenticator: PreparedAuthenticator,
@@ -112,7 +112,7 @@ impl PreparedSettings {
         &mut self.config
     }
 
-    /// Puts quotas and passive ports in force, and returns the settings for the sessions.
+    /// Applies quotas and passive ports, and returns the settings for the sessions.
     pub fn apply(self) -> Settings {
         let PreparedSettings { config, authenticator, ports, passive_addresses, balancers, tls } =
             self;
@@ -136,7 +136,7 @@ fn balancers(config: &Config) -> Arc<Balancers> {
     Arc::new(Balancers::new(config.proxy_protocol.clone()))
 }
 
-/// The settings in force, which a reload replaces.
+/// The settings in effect, which a reload replaces.
 pub struct CurrentSettings {
     settings: RwLock<Arc<Settings>>,
     /// The number of replacements so far.
@@ -144,12 +144,12 @@ pub struct CurrentSettings {
 }
 
 impl CurrentSettings {
-    /// Puts the first settings in force.
+    /// Applies the first settings.
     pub fn new(settings: Settings) -> CurrentSettings {
         CurrentSettings { settings: RwLock::new(Arc::new(settings)), generation: AtomicU64::new(0) }
     }
 
-    /// Returns the settings in force.
+    /// Returns the settings in effect.
     pub fn get(&self) -> Arc<Settings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -159,7 +159,7 @@ impl CurrentSettings {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Puts new settings in force.
+    /// Applies new settings.
     pub fn replace(&self, settings: Settings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.generation.fetch_add(1, Ordering::Release);

@@ -1,4 +1,4 @@
-//! TLS (RFC 4217): the certificate in force, and the reasons for failed handshakes.
+//! TLS (RFC 4217): the certificate in effect, and the reasons for failed handshakes.
 //!
 //! A context is created from the options at the start and at each reload. A session keeps the context of
 //! its AUTH, including for its data connections, because session tickets work only with the context that

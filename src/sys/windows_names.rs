@@ -3,7 +3,7 @@
 //! They are rejected, not escaped: an escaped file would appear in listings under a different name than
 //! the client stored.
 
-/// Device names, with or without an extension and blanks before it.
+/// Device names, with or without an extension and spaces before it.
 const DEVICES: [&str; 8] = ["CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$", "CONERR$"];
 
 /// Ports: device names with a digit, which may be a superscript.

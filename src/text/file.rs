@@ -36,7 +36,7 @@ pub fn strip_bom(text: &[u8]) -> Result<&[u8], WrongEncoding> {
 }
 
 /// Returns the lines of a text with their numbers, counted from 1. Line ends of Unix and Windows,
-/// and blanks and tabs at both ends of a line, are removed; empty lines are skipped.
+/// and spaces and tabs at both ends of a line, are removed; empty lines are skipped.
 pub fn lines(text: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
     lines.enumerate().map(|(index, line)| (index + 1, line)).filter(|(_, line)| !line.is_empty())

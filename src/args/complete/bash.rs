@@ -4,7 +4,7 @@ use super::{Manual, Operands, Program, Value, all_spellings};
 use std::fmt::Write as _;
 
 /// The start of every script: it finds the word before the one that is completed. bash splits
-/// `--port=21` into three words. File names are read line by line, since they may contain blanks.
+/// `--port=21` into three words. File names are read line by line, since they may contain spaces.
 const HEAD: &str = r#"# bash completion for NAME; made from its table of options
 
 _NAME_reply() {

@@ -73,7 +73,7 @@ fn action(value: &Value) -> String {
         Value::Dirs => "_files -/".into(),
         Value::Hosts => "_hosts".into(),
         Value::Words(words) => format!("({})", words.join(" ")),
-        // The blank offers no completion but shows the name of the value.
+        // The space offers no completion but shows the name of the value.
         Value::Anything => " ".into(),
     }
 }

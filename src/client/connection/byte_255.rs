@@ -5,7 +5,7 @@
 //! first command with such a name, read-only commands (MDTM, STAT) determine the form that this server
 //! understands. Without a proof the byte is sent twice, because the wrong form could act on another file.
 //!
-//! A reply about a name with a single 255 is no proof if the server may have removed a Telnet command from
+//! A reply about a name with a single 255 proves nothing if the server may have removed a Telnet command from
 //! the name. To exclude that, the client asks about the name without these bytes, and with them in another
 //! position: the same reply means that the server removes them.
 

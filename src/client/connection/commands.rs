@@ -64,7 +64,7 @@ impl Connection {
         self.call(&Command::Rmd(name.clone())).map(drop)
     }
 
-    /// Removes a directory and its content by RMDA.
+    /// Removes a directory and its content with RMDA.
     pub(in crate::client) fn remove_tree(&mut self, name: &Name) -> Result<(), Error> {
         self.call(&Command::Rmda(name.clone())).map(drop)
     }

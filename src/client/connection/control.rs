@@ -196,7 +196,7 @@ impl Connection {
         self.lost = true;
     }
 
-    /// Discards unsolicited replies, so that none is taken for the reply to the next command. Fails if
+    /// Discards unsolicited replies, so that none is mistaken for the reply to the next command. Fails if
     /// the server has closed the connection.
     pub(in crate::client) fn discard_unsolicited(&mut self) -> Result<(), Error> {
         if self.lost {

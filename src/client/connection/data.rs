@@ -43,7 +43,7 @@ impl DataEndpoint {
         }
     }
 
-    /// Negotiates by PASV, because the port that EPSV named cannot be reached. Returns `None` if the
+    /// Negotiates with PASV, because the port that EPSV named cannot be reached. Returns `None` if the
     /// server refuses PASV.
     pub(in crate::client) fn negotiate_pasv(
         connection: &mut Connection,

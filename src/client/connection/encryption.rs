@@ -61,7 +61,7 @@ impl Connection {
         self.data_protection == DataProtection::Private
     }
 
-    /// Starts TLS by AUTH TLS. After an error, other than the server's refusal, nothing may be sent over
+    /// Starts TLS with AUTH TLS. After an error, other than the server's refusal, nothing may be sent over
     /// the connection.
     pub(super) fn start_tls(&mut self, deadline: &mut Option<Instant>) -> Result<(), Error> {
         let command = Command::Auth(Mechanism::Tls);
@@ -84,7 +84,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Starts TLS if this is a 234, the reply to an AUTH sent by QUOTE: the server expects the handshake
+    /// Starts TLS if this is a 234, the reply to an AUTH sent with QUOTE: the server expects the handshake
     /// next. Connections that replace this one use TLS, too.
     pub(super) fn begin_tls_if_agreed(&mut self, reply: &Reply) -> Result<(), Error> {
         if reply.code() != Code::AUTH_ACCEPTED || self.is_encrypted() {
@@ -183,7 +183,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends PBSZ and PROT if the login has not done so, because the user logged in by QUOTE.
+    /// Sends PBSZ and PROT if the login has not done so, because the user logged in with QUOTE.
     pub(in crate::client) fn protect_data_if_due(
         &mut self,
         deadline: Option<Instant>,

@@ -260,7 +260,7 @@ impl Connection {
     }
 
     /// Runs `work` in another directory and returns to the current one. If the connection is lost
-    /// meanwhile, its replacement starts in the current directory.
+    /// in the meantime, its replacement starts in the current directory.
     pub(in crate::client) fn in_dir<T>(
         &mut self,
         dir: &Name,

@@ -2,7 +2,7 @@
 //! over a new connection.
 //!
 //! Servers close an idle session with a 421 or without a reply. If the client notices that before it sends
-//! a command, it sends the command over a new connection. If the first command is answered by a 421 or by
+//! a command, it sends the command over a new connection. If the first command is answered with a 421 or with
 //! the end of the connection, it is repeated after a 421, which means that it was not executed (RFC 959
 //! section 4.2.2), or if it is idempotent.
 

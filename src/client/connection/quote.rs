@@ -19,7 +19,7 @@ pub(super) struct QuotedSettings {
 }
 
 impl Connection {
-    /// Sends a line as it is and returns the answer, whatever it is. Transfers cannot be made so.
+    /// Sends a line as it is and returns the answer, whatever it is. Transfers are not possible this way.
     ///
     /// # Errors
     /// [`Error::Usage`] for a command after which client and server would not agree on the session;

@@ -5,7 +5,7 @@
 
 use crate::protocol::{Command, Name, Secret};
 
-/// From this number of steps on, PWD replaces them by one path.
+/// From this number of steps on, PWD replaces them with one path.
 const MANY_STEPS: usize = 16;
 
 /// The server, the login, and the commands that led to the directory.
@@ -105,7 +105,7 @@ impl ConnectionOrigin {
             match step {
                 Command::Cwd(to) => join(&mut path, to.as_bytes()),
                 Command::Cdup => join(&mut path, b".."),
-                // A command that the user sent by QUOTE.
+                // A command that the user sent with QUOTE.
                 other => other.write_to(&mut path),
             }
         }
@@ -122,7 +122,7 @@ impl ConnectionOrigin {
         self.steps.len() >= MANY_STEPS
     }
 
-    /// Replaces the steps by one CWD to this path.
+    /// Replaces the steps with one CWD to this path.
     pub(super) fn set_dir(&mut self, path: Name) {
         self.steps = vec![Command::Cwd(path)];
     }

@@ -14,7 +14,7 @@ pub(super) struct Buffer {
 pub(super) enum Word {
     /// Letters and digits.
     Letters,
-    /// All characters except blanks.
+    /// All characters except whitespace.
     Visible,
 }
 

@@ -166,7 +166,7 @@ impl Keys {
     }
 }
 
-/// Converts a pasted text to one line: line ends and other control characters become blanks.
+/// Converts a pasted text to one line: line ends and other control characters become spaces.
 fn printable(bytes: &[u8]) -> Vec<char> {
     let text = bytes.trim_ascii_end();
     let chars = chars_of(text).into_iter();

@@ -64,7 +64,7 @@ impl Reader {
     }
 
     /// Reads a line; `None` at the end of the input. When Tab is pressed, `complete` is called
-    /// with the text before the cursor. The terminal has its normal settings meanwhile, so that
+    /// with the text before the cursor. The terminal has its normal settings during this, so that
     /// Ctrl-C is a signal.
     ///
     /// # Errors

@@ -209,7 +209,7 @@ impl Partial {
     }
 
     /// Starts a download in ranges. The table is synced before any data, because a file without a table
-    /// would be taken for the beginning of the remote file.
+    /// would be mistaken for the beginning of the remote file.
     pub(in crate::client) fn begin_ranges(&mut self, ranges: &[FileRange]) -> io::Result<()> {
         self.is_untouched = false;
         self.save_ranges(ranges)?;
@@ -288,7 +288,7 @@ impl Partial {
         }
         self.dir.rename(&self.name, &self.dir, file_name(&self.target)?)?;
         self.on_drop = DropAction::Renamed;
-        // A client that had locked another partial file may have ended meanwhile.
+        // A client that had locked another partial file may have ended in the meantime.
         let _ = self.files.remove_others(&self.dir, &self.target, &self.name);
         Ok(())
     }

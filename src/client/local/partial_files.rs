@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The largest number of clients that fetch the same file to the same target at once.
 const MAX_CLIENTS: usize = 10;
 
-/// The number of attempts to lock a name that other clients remove or create meanwhile.
+/// The number of attempts to lock a name that other clients remove or create in the meantime.
 const LOCK_ATTEMPTS: usize = 16;
 
 /// The partial files of one command.

@@ -1,6 +1,6 @@
 //! Splits lines into commands, and commands into words.
 //!
-//! Blanks separate words, and `"a b"` is one word. A backslash escapes the next byte, inside and outside of
+//! Whitespace separates words, and `"a b"` is one word. A backslash escapes the next byte, inside and outside of
 //! quotes. A single quote is an ordinary byte, as in BSD ftp, because names contain it (`don't.txt`, and
 //! `'PROD.DATA.'` on z/OS). A line whose first word begins with `#` is a comment. Words are bytes, because
 //! file names are.
@@ -23,7 +23,7 @@ enum Quoting {
 /// The role of a byte in a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
-    /// Outside of quotes: blanks and `;` separate.
+    /// Outside of quotes: whitespace and `;` separate.
     Bare,
     /// Quoted or escaped: part of the word.
     Quoted,

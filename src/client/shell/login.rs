@@ -53,7 +53,7 @@ impl LoginPolicy {
         self.auto == AutoLogin::On
     }
 
-    /// Looks a login up in `.netrc`.
+    /// Looks up a login in `.netrc`.
     pub(super) fn look_up(&self, to: &Endpoint, user: Option<&Name>) -> Result<NetrcLogin, Error> {
         match (self.netrc, self.auto) {
             (Netrc::Read, AutoLogin::On) => Ok(netrc::find(&to.host, user)?.unwrap_or_default()),
@@ -121,7 +121,7 @@ pub(super) fn anonymous() -> Result<Name, Error> {
     parse_name(ANONYMOUS)
 }
 
-/// Returns whether a name is that of anonymous users, so that its password is no secret.
+/// Returns whether a name is that of anonymous users, so that its password is not a secret.
 fn is_anonymous(user: &Name) -> bool {
     [ANONYMOUS, b"ftp"].contains(&user.as_bytes())
 }

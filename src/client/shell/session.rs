@@ -57,13 +57,13 @@ pub(super) struct Session {
     representation: Representation,
     connection: Option<Connection>,
     last_server: Option<LastServer>,
-    /// The server's limit of sessions, as far as it is known.
+    /// The server's session limit, as far as it is known.
     limit: SessionLimit,
     /// The server and directory of the connection.
     place: Option<RemoteLocation>,
 }
 
-/// The answer of Enter alone to a question.
+/// The answer that Enter chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DefaultAnswer {
     Yes,

@@ -2,7 +2,7 @@
 //!
 //! The size of the remote file is requested before. After an interruption, its growth is the number of
 //! appended bytes, if its last bytes are the same; another client may have appended, too. The rest is sent
-//! by REST and STOR and not by APPE: a server that is still writing data of the old connection then writes
+//! with REST and STOR, not with APPE: a server that is still writing data of the old connection then writes
 //! the same bytes to the same offset.
 //!
 //! If there was no final reply, the server may still be writing: the size is requested repeatedly, and APPE

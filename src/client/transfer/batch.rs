@@ -200,7 +200,7 @@ struct BatchState<'a> {
     progress: BatchProgress,
     /// The server has dropped pipelined commands.
     one_at_a_time: bool,
-    /// The error of the first connection, if it could not be made again.
+    /// The error of the first connection, if it could not be reopened.
     unreachable: Option<Error>,
 }
 

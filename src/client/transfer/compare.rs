@@ -54,7 +54,7 @@ pub(super) enum Sameness {
 }
 
 impl RemoteFacts {
-    /// Requests the facts by SIZE and MDTM.
+    /// Requests the facts with SIZE and MDTM.
     pub(super) fn request(connection: &mut Connection, name: &Name) -> Result<RemoteFacts, Error> {
         let size = connection.expected_size(name)?;
         let modified = connection.expected_time(name)?;
@@ -162,7 +162,7 @@ fn compare_last(
     })
 }
 
-/// Returns whether a remote file of the same size provably has the same content: by HASH, or by fetching
+/// Returns whether a remote file of the same size provably has the same content: with HASH, or by fetching
 /// it if it is small.
 pub(super) fn is_certainly_same(
     connection: &mut Connection,
@@ -182,7 +182,7 @@ pub(super) fn is_certainly_same(
     }
 }
 
-/// Compares a local file with the remote one by HASH, if the server supports it and the file is not too
+/// Compares a local file with the remote one, using HASH, if the server supports it and the file is not too
 /// large. After a timeout no more digests are requested.
 pub(super) fn compare_hash(
     connection: &mut Connection,

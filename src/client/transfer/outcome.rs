@@ -18,7 +18,7 @@ pub(in crate::client) struct TransferSettings {
     pub(in crate::client) transfers: TransferOptions,
     pub(in crate::client) messages: Messages,
     pub(in crate::client) interrupt: Interrupt,
-    /// The server's limit of sessions, as far as it is known.
+    /// The server's session limit, as far as it is known.
     pub(in crate::client) limit: SessionLimit,
     /// The partial files of the command.
     pub(in crate::client) partials: PartialFiles,

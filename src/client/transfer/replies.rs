@@ -133,7 +133,7 @@ impl ReplyTracker<'_> {
         let patience = self.timeout().min(PIPELINE_TIMEOUT);
         let heard = self.connection.reply_by(net::deadline(patience));
         if heard.is_err() {
-            // A late reply would be taken for the reply to the next command.
+            // A late reply would be mistaken for the reply to the next command.
             self.connection.capabilities().noop_in_transfer = false;
             self.connection.mark_lost();
         }

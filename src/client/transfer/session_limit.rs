@@ -4,7 +4,7 @@
 //!
 //! The sign is that the first connection is lost soon after another was opened. A loss in the middle of a
 //! file may be a coincidence, and so may the loss of a helper: it counts only the third time, or if the
-//! helper is lost soon after the first connection was made again. From then on the client uses only the
+//! helper is lost soon after the first connection was reopened. From then on the client uses only the
 //! first connection.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ const CERTAIN_LOSSES: u32 = 3;
 pub(in crate::client) const ONE_SESSION: &str =
     "the server ends one session when another begins; continuing with one connection";
 
-/// The knowledge about a server's limit of sessions, shared by all connections of the client.
+/// The knowledge about a server's session limit, shared by all connections of the client.
 #[derive(Clone, Default)]
 pub(in crate::client) struct SessionLimit(Arc<Mutex<Known>>);
 
@@ -41,7 +41,7 @@ enum Suspicion {
     None,
     /// The first connection was lost soon after a helper was opened.
     Raised,
-    /// The first connection was made again, so the helpers should be lost now.
+    /// The first connection was reopened, so the helpers should be lost now.
     Tested,
 }
 
@@ -81,7 +81,7 @@ impl SessionLimit {
         !(moved && known.losses < CERTAIN_LOSSES) && known.conclude()
     }
 
-    /// Records that the first connection was made again.
+    /// Records that the first connection was reopened.
     pub(super) fn first_is_restored(&self) {
         let mut known = self.lock();
         if known.suspicion == Suspicion::Raised {

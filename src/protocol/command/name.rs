@@ -55,7 +55,7 @@ impl Name {
     }
 
     /// Returns a user name for display. A user who types `USER anna PASS secret` on one line has
-    /// put a password into the name; it is replaced by stars.
+    /// put a password into the name; it is replaced with stars.
     pub fn masked(&self) -> Cow<'_, [u8]> {
         const MISTAKE: &[u8] = b" PASS ";
         let mut windows = self.0.windows(MISTAKE.len());

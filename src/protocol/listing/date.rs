@@ -69,7 +69,7 @@ pub(super) fn since_1970(seconds: u64) -> Option<SystemTime> {
 }
 
 /// Reads a date of one word and the time of day that follows it. `AM` or `PM` may be attached to
-/// the time or be a word of its own.
+/// the time or be a separate word.
 pub(super) fn take_date_and_clock(
     words: &mut Words<'_>,
     habits: &DateHabits,

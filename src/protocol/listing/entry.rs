@@ -202,7 +202,7 @@ impl Owner {
         }
     }
 
-    /// Writes the owner as one word: a blank in a name would split the line, both in facts and in
+    /// Writes the owner as one word: a space in a name would split the line, both in facts and in
     /// columns.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         match self {

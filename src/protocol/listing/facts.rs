@@ -41,7 +41,7 @@ const FACT_NAMES: [(Fact, &str); 9] = [
 impl Facts {
     /// All facts.
     pub const ALL: Facts = Facts((1 << FACT_NAMES.len()) - 1);
-    /// No facts: a line is a blank and the name.
+    /// No facts: a line is a space and the name.
     pub const NONE: Facts = Facts(0);
 
     /// Parses the argument of `OPTS MLST`. As RFC 3659 section 7.9 requires, case does not matter
@@ -87,8 +87,8 @@ impl Kind {
     /// A link is written as `OS.unix=slink:target`, as in the example of RFC 3659 section 7.7.4,
     /// or as `OS.unix=symlink` (erratum 1500) if no target can be shown. FileZilla and WinSCP read
     /// both, and some clients read `slink` only with a target. A target that a fact cannot hold is
-    /// omitted, since a modified target would lead elsewhere; this includes a target with a blank,
-    /// because FileZilla ends the facts at the first blank.
+    /// omitted, since a modified target would lead elsewhere; this includes a target with a space,
+    /// because FileZilla ends the facts at the first space.
     fn write_type(&self, out: &mut Vec<u8>) {
         match self {
             Kind::File => out.extend_from_slice(b"file"),
@@ -157,11 +157,11 @@ impl Entry {
         Some(())
     }
 
-    /// Parses a line of MLSD, or one of MLST without its leading blank. Facts may come in any case
+    /// Parses a line of MLSD, or one of MLST without its leading space. Facts may come in any case
     /// and order; unknown and invalid ones are skipped. Returns `None` if the name or the kind is
     /// missing.
     pub fn parse_mlsx(line: &[u8]) -> Option<Entry> {
-        // Some servers write a tab instead of a blank.
+        // Some servers write a tab instead of a space.
         let (facts, name) = line.split_at(line.iter().position(is_blank)?);
         let mut entry = Entry::new(name.get(1..).filter(|name| !name.is_empty())?, Kind::Other);
         let mut kind = None;

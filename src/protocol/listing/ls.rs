@@ -61,7 +61,7 @@ fn push_triple(bits: u32, special: u32, letters: [u8; 2], out: &mut Vec<u8>) {
     out.push(execute);
 }
 
-/// Writes an owner, padded to eight columns, and a blank.
+/// Writes an owner, padded to eight columns, and a space.
 fn push_left(owner: Option<&Owner>, out: &mut Vec<u8>) {
     let start = out.len();
     match owner {

@@ -43,7 +43,7 @@ pub(super) fn split_at_first(byte: u8, text: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((&text[..at], &text[at + 1..]))
 }
 
-/// The words of a line, separated by blanks; `rest` is the text after the last word that was
+/// The words of a line, separated by spaces; `rest` is the text after the last word that was
 /// taken.
 #[derive(Clone, Copy)]
 pub(super) struct Words<'a> {
@@ -75,13 +75,13 @@ impl<'a> Words<'a> {
         words.iter().all(|word| self.next() == Some(word.as_bytes()))
     }
 
-    /// Returns the text after the one blank that follows the last word; further blanks belong to
+    /// Returns the text after the one space that follows the last word; further spaces belong to
     /// the name.
     pub(super) fn name(self) -> Option<&'a [u8]> {
         self.name_after(1)
     }
 
-    /// Returns the text after up to `width` blanks; further blanks belong to the name.
+    /// Returns the text after up to `width` spaces; further spaces belong to the name.
     pub(super) fn name_after(self, width: usize) -> Option<&'a [u8]> {
         let blanks = self.rest.iter().take(width).take_while(|b| is_blank(b)).count();
         Some(&self.rest[blanks..]).filter(|name| blanks > 0 && !name.is_empty())

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// The accounts and the anonymous access in force.
+/// The accounts and the anonymous access in effect.
 pub struct Authenticator {
     /// The served tree.
     pub tree: Arc<ServedTree>,
@@ -26,7 +26,7 @@ pub struct Authenticator {
     quotas: AtomicU64,
 }
 
-/// An authenticator whose quotas are not in force yet.
+/// An authenticator whose quotas are not in effect yet.
 pub struct PreparedAuthenticator {
     tree: Arc<ServedTree>,
     /// The tree in its current state.
@@ -50,7 +50,7 @@ impl PreparedAuthenticator {
         (PreparedAuthenticator { tree, jail, anonymous, accounts, quotas }, opened)
     }
 
-    /// Puts the quotas in force.
+    /// Applies the quotas.
     pub fn apply(self) -> Authenticator {
         let PreparedAuthenticator { tree, jail, anonymous, accounts, quotas } = self;
         let quotas = AtomicU64::new(jail.quotas().set(quotas));

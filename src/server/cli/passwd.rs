@@ -347,8 +347,8 @@ impl Request {
     }
 }
 
-/// Replaces the text of an accounts file by the result of `change`, and returns its other result. The file is locked
-/// meanwhile. If `change` fails, the file stays as it is.
+/// Replaces the text of an accounts file with the result of `change`, and returns its other result. The file is locked
+/// in the meantime. If `change` fails, the file stays as it is.
 fn edit<T>(
     file: &Path,
     change: impl FnOnce(&[u8], &Accounts) -> Result<(Vec<u8>, T), Box<dyn Error>>,

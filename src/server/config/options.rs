@@ -67,7 +67,7 @@ impl ServerOption {
         self.keep.is_some_and(|keep| keep(config, before))
     }
 
-    /// Returns the value in force if the option is not given.
+    /// Returns the value in effect if the option is not given.
     pub fn effective_default(&self, config: &Config) -> String {
         match self.default_text {
             Some(text) => text(config),

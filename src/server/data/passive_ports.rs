@@ -68,7 +68,7 @@ struct PortState {
 /// A client for which the port is reserved.
 #[derive(Debug)]
 struct ExpectedClient {
-    /// Tells it from one that was told before and never came.
+    /// Distinguishes the client from an earlier one that never connected.
     number: u64,
     since: Instant,
     identified: Option<TcpStream>,
@@ -322,7 +322,7 @@ impl Reservation {
         self.port.number
     }
 
-    /// Waits for the client's connection, and calls `hooks` meanwhile.
+    /// Waits for the client's connection, calling `hooks` while it waits.
     ///
     /// # Errors
     /// The system's error.

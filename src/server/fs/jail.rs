@@ -4,7 +4,7 @@
 //!
 //! 1. A path is walked component by component. Each directory is opened from the previous one
 //!    without following links, and operations on the last component use the directory that was
-//!    reached. Renames and replacements by other processes meanwhile cannot move the walk outside
+//!    reached. Renames and replacements by other processes in the meantime cannot move the walk outside
 //!    of the root.
 //! 2. Links are followed here and not by the system, at most [`MAX_LINKS`] of them. `..` in a
 //!    target returns to a directory of this walk, never to the parent that the system knows. A

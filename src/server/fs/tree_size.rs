@@ -4,7 +4,7 @@
 //! another. Each directory is therefore opened from its parent and left through its `..`, which
 //! takes two descriptors and a number of steps proportional to the number of directories; opening
 //! each from the top took a minute for ten thousand nested directories. `..` is used only if it
-//! leads to the directory that the walk came from. If something was moved meanwhile, or if that
+//! leads to the directory that the walk came from. If something was moved in the meantime, or if that
 //! cannot be determined, the directory is opened from the top again.
 
 use crate::sys::{Dir, FileKind, Stat};

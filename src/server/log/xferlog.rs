@@ -2,15 +2,15 @@
 //! vsftpd and ProFTPD.
 //!
 //! Log analyzers identify the fields by counting: five words of time, then thirteen fields
-//! separated by one blank. No field therefore contains a blank or anything that a reader could
+//! separated by one space. No field therefore contains a space or anything that a reader could
 //! take for one. Where other servers differ from each other, or log what is not available here,
 //! the choices are:
 //!
 //! - In names, visible letters of all scripts are unchanged. A byte that is not UTF-8 or belongs
 //!   to an invisible character becomes `\xe4`, and `\` becomes `\\`, so that different names
-//!   remain different. The exceptions are those of the other servers: blanks of any kind and
-//!   quotes become `_`, and so do unpaired brackets, which webalizer takes for the beginning of a
-//!   field with blanks.
+//!   remain different. The exceptions are those of the other servers: whitespace and
+//!   quotes become `_`, and so do unpaired brackets, which webalizer treats as the beginning of a
+//!   field with spaces.
 //! - The time is in UTC, because std has no time zones.
 //! - The user name is that of the login. For anonymous logins, other servers log the password,
 //!   which is an e-mail address by convention only.

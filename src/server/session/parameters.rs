@@ -88,7 +88,7 @@ impl Parameters {
     /// Returns the part of a file that a command of this verb uses. Transfers of files use REST and RANG
     /// up, even if they are refused; so do USER and, for a range, HASH.
     ///
-    /// Every other command leaves them in force: a client that has sent REST appends the data of the
+    /// Every other command leaves them in effect: a client that has sent REST appends the data of the
     /// next RETR to what it has, whatever commands it sends in between. Listings have no offset and so
     /// do not use them.
     pub(super) fn take_pending(&mut self, verb: Verb) -> Pending {

@@ -1,7 +1,7 @@
 //! [`Dir`]: an open directory, through which the names in it are used.
 //!
 //! Every call takes one name, never a path, and does not follow a link with that name. A walk from
-//! such a directory downwards therefore stays below it, whatever is renamed or replaced meanwhile.
+//! such a directory downwards therefore stays below it, whatever is renamed or replaced in the meantime.
 
 use super::abi::{
     AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ELOOP, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL,

@@ -77,7 +77,7 @@ pub fn limit_heaps() {
 }
 
 /// Returns whether the calling thread is the only one. In that case no other thread can start
-/// meanwhile.
+/// in the meantime.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn is_only_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)

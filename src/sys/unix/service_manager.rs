@@ -71,7 +71,7 @@ fn take(fd: c_int) -> io::Result<TcpListener> {
 
 /// Duplicates the descriptor with the number `fd`.
 fn duplicate(fd: c_int) -> io::Result<OwnedFd> {
-    // SAFETY: numbers in, a number out; a number that is no open descriptor is EBADF.
+    // SAFETY: numbers in, a number out; a number that is not an open descriptor is EBADF.
     let own = check(unsafe { fcntl(fd, F_DUPFD_CLOEXEC, FIRST) })?;
     // SAFETY: the descriptor was just created, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(own) })

@@ -178,6 +178,6 @@ pub(crate) fn set_option(
 pub(super) fn close_on_exec(fd: c_int) -> io::Result<()> {
     const F_SETFD: c_int = 2;
     const FD_CLOEXEC: c_int = 1;
-    // SAFETY: F_SETFD takes one int; a number that is no open descriptor is EBADF.
+    // SAFETY: F_SETFD takes one int; a number that is not an open descriptor is EBADF.
     check(unsafe { fcntl(fd, F_SETFD, FD_CLOEXEC) }).map(drop)
 }

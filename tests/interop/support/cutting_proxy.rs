@@ -116,7 +116,7 @@ impl Line {
         let _ = self.client.shutdown(Shutdown::Write);
     }
 
-    /// Replaces the port in a 229 by one of the proxy, and returns every other reply unchanged.
+    /// Replaces the port in a 229 with one of the proxy, and returns every other reply unchanged.
     fn led_here(self: &Arc<Line>, line: Vec<u8>) -> Vec<u8> {
         let text = String::from_utf8_lossy(&line).into_owned();
         let port = text.strip_prefix("229 ").and_then(|text| {

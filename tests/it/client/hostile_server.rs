@@ -19,7 +19,7 @@ struct Lies {
     cwd: &'static str,
     size: &'static str,
     mdtm: &'static str,
-    /// `%` is replaced by the port.
+    /// `%` is replaced with the port.
     epsv: &'static str,
     /// The data of RETR, and its first and final replies.
     retr: &'static str,

@@ -260,7 +260,7 @@ fn json_listings_report_unreadable_lines() {
     }
 }
 
-/// Serves one file `a` by LIST and refuses MLSD with this reply; returns the number of MLSD commands.
+/// Serves one file `a` with LIST and refuses MLSD with this reply; returns the number of MLSD commands.
 fn refuse_mlsd(server: &mut ScriptedServer, refusal: &str, listing: &str) -> usize {
     let mut asked = 0;
     server.serve(|server, verb, _| {

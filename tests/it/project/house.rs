@@ -135,7 +135,7 @@ fn find_rust(dir: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Replaces comments and the content of strings by blanks; line numbers stay the same.
+/// Replaces comments and the content of strings with spaces; line numbers stay the same.
 fn code_of(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text;

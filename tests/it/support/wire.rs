@@ -330,7 +330,7 @@ fn patient(stream: TcpStream) -> TcpStream {
 }
 
 /// Returns a port that nobody listens on. It is below those that the system gives to connections, so that
-/// none of the connections of other tests takes it meanwhile.
+/// none of the connections of other tests takes it in the meantime.
 pub fn free_port() -> u16 {
     let random = RandomState::new();
     let ports = (0..1000u32).map(|number| 10_000 + (random.hash_one(number) % 20_000) as u16);

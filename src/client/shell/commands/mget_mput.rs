@@ -80,7 +80,7 @@ fn fetch_all(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
         found.forget();
         for pattern in &names {
             if found.is_pattern(pattern.as_bytes()) {
-                // Set up the transfer of the first file behind the listing.
+                // Set up the transfer of the first file while the listing arrives.
                 connection.pipeline_next_setup();
             }
             found.fetch(connection, pattern)?;

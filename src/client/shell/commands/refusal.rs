@@ -1,6 +1,6 @@
 //! Finds the cause of a refusal: a missing directory, or a directory in place of a file.
 //!
-//! Servers reply 550 or 553 in both cases, with different texts. The client finds out by CWD whether a
+//! Servers reply 550 or 553 in both cases, with different texts. The client uses CWD to find out whether a
 //! directory exists, which costs round trips only after a failure.
 
 use crate::client::error::Error;

@@ -124,7 +124,7 @@ fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(
     Ok(())
 }
 
-/// Makes a directory and its missing parents. An existing directory is no error.
+/// Makes a directory and its missing parents. An existing directory is not an error.
 pub(super) fn make_with_parents(session: &mut Session, dir: &[u8]) -> Result<(), Error> {
     let dir = dir.strip_suffix(b"/").unwrap_or(dir);
     for end in (1..dir.len()).filter(|end| dir[*end] == b'/') {
@@ -170,7 +170,7 @@ fn delete(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     Ok(())
 }
 
-/// Deletes a directory and its content: by RMDA if FEAT lists it, else file by file. Nothing is deleted
+/// Deletes a directory and its content: with RMDA if FEAT lists it, else file by file. Nothing is deleted
 /// unless the whole tree could be listed. Links are deleted and not followed.
 fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<(), Error> {
     if !super::refusal::is_dir(session, dir, &refusal) {

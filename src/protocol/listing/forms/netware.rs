@@ -6,7 +6,7 @@ use super::super::words::{Words, is_blank, split_at_first};
 use super::unix::Columns;
 
 /// Parses `d [R----F--] supervisor            512       Jan 16 18:53    name`, also without the
-/// first blank. Several blanks precede the name.
+/// first space. Several spaces precede the name.
 pub(super) fn parse_netware(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let kind = match line.first()? {
         b'-' => Kind::File,

@@ -5,7 +5,7 @@ use super::super::date::take_date_and_clock;
 use super::super::entry::{Entry, Kind};
 use super::super::words::{Words, number};
 
-/// Parses ` 1123 DIR  A    10-05-100  23:38  name`. Two blanks precede the name.
+/// Parses ` 1123 DIR  A    10-05-100  23:38  name`. Two spaces precede the name.
 pub(super) fn parse_os2(line: &[u8], context: &Context<'_>) -> Option<Entry> {
     let mut words = Words { rest: line };
     let size = number::<10>(words.next()?)?;

@@ -82,7 +82,7 @@ fn parse_name(word: &[u8]) -> Option<Entry> {
 }
 
 /// Decodes `^.`, `^_` and `^C3` in extended names (ODS-5): a character that plain names cannot
-/// contain, a blank, and a byte in hexadecimal.
+/// contain, a space, and a byte in hexadecimal.
 fn unescaped(name: &[u8]) -> Option<Vec<u8>> {
     let mut plain = Vec::with_capacity(name.len());
     let mut rest = name;

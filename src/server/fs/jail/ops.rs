@@ -349,7 +349,7 @@ impl ResolvedPath {
         writing: Option<&mut Writing>,
     ) -> io::Result<()> {
         let rename = || {
-            // A client that removed or replaced the partial meanwhile wins.
+            // A client that removed or replaced the partial in the meantime wins.
             if !from.has_id(id) {
                 return Err(ErrorKind::ResourceBusy.into());
             }

@@ -75,7 +75,7 @@ impl Jail {
 
     /// Returns the total size of all files below the directory at `path`, or `None` if `check`
     /// stops the count. `check` is called regularly with the size so far. Partial uploads and
-    /// files that disappear meanwhile do not count.
+    /// files that disappear in the meantime do not count.
     ///
     /// # Errors
     /// Fails if the directory does not exist or contains too much.

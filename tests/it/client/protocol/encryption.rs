@@ -242,7 +242,7 @@ fn after_a_server_closes_a_clear_session_the_client_reconnects_with_tls() {
     }
 }
 
-/// AUTH that the user sends by QUOTE starts TLS, too. Before, later commands were sent in the clear over a new
+/// AUTH that the user sends with QUOTE starts TLS, too. Before, later commands were sent in the clear over a new
 /// connection.
 #[test]
 fn auth_by_quote_starts_tls() {

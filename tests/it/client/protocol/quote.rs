@@ -1,4 +1,4 @@
-//! Commands that the user sends by QUOTE: the client follows what they change, or does not send them.
+//! Commands that the user sends with QUOTE: the client follows what they change, or does not send them.
 
 use crate::support::scripted_server::{Script, ScriptedServer, play, play_all};
 use crate::support::tls::Identity;

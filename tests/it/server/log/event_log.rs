@@ -329,7 +329,7 @@ enum Json {
 }
 
 /// Returns the members of `{"key":"text","other":1.5}`, strictly by the grammar of RFC 8259, but
-/// without blanks, which the server does not write.
+/// without spaces, which the server does not write.
 fn members(line: &str) -> Option<Vec<(String, Json)>> {
     let mut rest = line.strip_prefix('{')?.strip_suffix('}')?;
     let mut members = Vec::new();

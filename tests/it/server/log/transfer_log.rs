@@ -223,7 +223,7 @@ const NAMES: [(&[u8], &str); 12] = [
 fn no_name_breaks_a_line() {
     let it = Logging::start();
     let mut peer = it.server.visitor();
-    // webalizer takes these characters for the end of a URL.
+    // webalizer treats these characters as the end of a URL.
     let more: (&[u8], &str) = (b"?#%s=&;<b>${x}|", "/?#%s=&;<b>${x}|");
     for (index, (name, shown)) in NAMES.into_iter().chain([more]).enumerate() {
         peer.stor(name, "1");

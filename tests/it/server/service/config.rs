@@ -1,5 +1,5 @@
 //! The config file: the sample in `examples/` documents all options, and `ftp_server check` shows
-//! the values in force and their sources.
+//! the values in effect and their sources.
 
 use assert_cmd::Command;
 use mt_ftp::args::Flag;

@@ -214,7 +214,7 @@ fn a_log_that_cannot_be_opened_continues_in_the_old_file() {
     it.server.wait_for_log(&["not-reloaded", "/nonexistent/log"]);
     it.server.caller().say("QUIT").expect(221);
     it.server.wait_for_log(&["closed"]);
-    // The other new options are in force.
+    // The other new options are in effect.
     it.server.wait_for_log(&["command", "QUIT"]);
 }
 

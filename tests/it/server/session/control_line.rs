@@ -5,7 +5,7 @@ use mt_ftp::protocol::MAX_LINE;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-/// Returns a NOOP of this many bytes; blanks after the verb have no meaning.
+/// Returns a NOOP of this many bytes; spaces after the verb have no meaning.
 fn noop_of(length: usize) -> Vec<u8> {
     let mut line = b"NOOP".to_vec();
     line.resize(length, b' ');

@@ -140,7 +140,7 @@ fn rang_selects_the_bytes_of_hash() {
         // Only once.
         expect_digest(&mut peer, "HASH digits", 213, &format!("MD5 0-9 {MD5_ALL} digits"));
     }
-    // REST remains in force for the RETR after it.
+    // REST remains in effect for the RETR after it.
     peer.say("REST 3").expect(350);
     expect_digest(&mut peer, "HASH digits", 213, &format!("MD5 3-9 {MD5_FROM_3} digits"));
     assert_eq!(peer.retr("digits"), b"3456789");
@@ -286,7 +286,7 @@ fn abor_ends_a_digest() {
 
 #[test]
 fn replies_stay_in_order_while_a_digest_runs() {
-    // No 1xx reply announces the start of a digest, so an earlier reply would be taken for the
+    // No 1xx reply announces the start of a digest, so an earlier reply would be mistaken for the
     // digest's reply.
     let (_server, mut peer) = digits();
     peer.raw("HASH digits\r\nNOOP\r\nXMD5 digits\r\nSTAT\r\nPWD\r\n");

@@ -149,7 +149,7 @@ impl Uploader {
     }
 }
 
-/// Stores files until the server is gone: names of its own, old and new, and one name that all
+/// Stores files until the server is gone: its own names, old and new, and one name that all
 /// clients use.
 fn store_all(
     address: SocketAddr,

@@ -68,7 +68,7 @@ fn with_sync_file_and_directory_are_synced_before_the_226() {
         peer.send(command, noise(100_000, 1));
         assert_eq!(traced.calls(), RENAMED, "{command}");
     }
-    // A name that must be new is linked, because a rename would replace a file that was created meanwhile.
+    // A name that must be new is linked, because a rename would replace a file that was created in the meantime.
     peer.send("STOU", noise(100_000, 1));
     assert_eq!(traced.calls(), ["fsync", "linkat", "fsync", "226 "]);
     peer.send("APPE file", "more");

@@ -110,7 +110,7 @@ fn samples(files: &[ListedFile]) -> Vec<&ListedFile> {
     of_month.flat_map(|month| month.first().into_iter().chain(month[1..].last())).copied().collect()
 }
 
-/// Returns the times of files by MDTM, without the files for which it is refused.
+/// Returns the times of files from MDTM, without the files for which it is refused.
 fn ask(
     connection: &mut Connection,
     root: &[u8],

@@ -65,7 +65,7 @@ fn organized(before: &[&[u8]], context: &Context<'_>) -> Option<(Kind, Option<Da
 }
 
 /// Returns whether the last word of a line begins near a column: headings and lines may differ by
-/// one or two blanks.
+/// one or two spaces.
 fn is_at(line: &[u8], name: &[u8], column: usize) -> bool {
     let start = line.trim_ascii_end().len() - name.len();
     start.abs_diff(column) <= 2

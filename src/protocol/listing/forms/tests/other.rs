@@ -1,4 +1,4 @@
-//! Listings of servers with formats of their own.
+//! Listings of servers with their own formats.
 
 use super::Sample;
 

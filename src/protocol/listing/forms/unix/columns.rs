@@ -21,9 +21,9 @@ pub(in super::super) struct Columns<'a> {
     /// The size; `None` for a device, which has two numbers instead, and for a rounded size.
     size: Option<u64>,
     modified: SystemTime,
-    /// The name after one blank; `None` if it is missing.
+    /// The name after one space; `None` if it is missing.
     pub(in super::super) name: Option<&'a [u8]>,
-    /// The name without the blanks before it.
+    /// The name without the spaces before it.
     pub(in super::super) trimmed_name: &'a [u8],
 }
 
@@ -107,7 +107,7 @@ fn split_glued(word: &[u8]) -> Option<(&[u8], Option<u64>)> {
     number::<10>(size).filter(|_| letters).map(|size| (group, Some(size)))
 }
 
-/// Removes the size of a device: in `8,   1` the first number was taken for an owner.
+/// Removes the size of a device: in `8,   1` the first number was mistaken for an owner.
 fn drop_device(before_size: &mut Vec<&[u8]>, size: Option<u64>) -> Option<u64> {
     let major = before_size.last().and_then(|word| word.strip_suffix(b","));
     if major.and_then(number::<10>).is_none() {

@@ -21,9 +21,9 @@ pub(super) enum Months {
 /// The name after a date.
 #[derive(Clone, Copy)]
 pub(super) struct Name<'a> {
-    /// The name after one blank; further blanks belong to it.
+    /// The name after one space; further spaces belong to it.
     pub(super) exact: Option<&'a [u8]>,
-    /// The name without the blanks before it.
+    /// The name without the spaces before it.
     pub(super) trimmed: &'a [u8],
 }
 
@@ -46,7 +46,7 @@ pub(super) fn take_date<'a>(
 struct Reader<'a, 'c> {
     words: Words<'a>,
     context: &'c Context<'c>,
-    /// True if blanks may follow the date where other listings have a time.
+    /// True if spaces may follow the date where other listings have a time.
     padded: bool,
 }
 
