@@ -28,7 +28,7 @@ pub static PROGRAM: Program = Program {
         Flag::option("passive", "HOW", "epsv, pasv, or auto: PASV after EPSV is refused")
             .or("auto"),
         Flag::switch("tls", "encrypt all connections by AUTH TLS and PROT P, with TLS 1.3"),
-        Flag::option("timeout", "D", "longest wait for the server").or("20s"),
+        Flag::option("timeout", "D", "maximum wait for the server").or("20s"),
         Flag::option("clients", "N", "concurrent sessions").or("1"),
         Flag::option("count", "N", "total tasks").or("1000"),
         Flag::option("seconds", "D", "stop after this time").or("60s"),

@@ -24,7 +24,7 @@ pub struct Target {
     pub passive: Passive,
     /// Encrypt the control connection and the data connections.
     pub tls: bool,
-    /// The longest wait for the server.
+    /// The maximum wait for the server.
     pub timeout: Duration,
 }
 

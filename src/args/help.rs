@@ -97,7 +97,7 @@ mod tests {
 Usage: ftp_server [OPTIONS]
        ftp_server passwd FILE NAME
 
-Serve a directory by FTP, to people and to programs, until the server is
+Serve a directory over FTP, to people and to programs, until the server is
 stopped.
 
 Options:

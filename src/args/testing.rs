@@ -9,7 +9,7 @@ use std::path::Path;
 pub(super) static SERVER: Program = Program {
     name: "ftp_server",
     version: "1.2.3",
-    about: "Serve a directory by FTP, to people and to programs, until the server is stopped.",
+    about: "Serve a directory over FTP, to people and to programs, until the server is stopped.",
     usage: &["ftp_server [OPTIONS]", "ftp_server passwd FILE NAME"],
     flags: &[
         Flag::option("port", "PORT", "control port; 0 picks a free one").or("1026"),

@@ -46,7 +46,7 @@ pub static PROGRAM: Program = Program {
         Flag::letter_switch('q', "print only errors"),
         Flag::letter_switch('v', "show every command and reply; passwords are hidden"),
         Flag::letter_option('j', "N", "connections of MGET, MPUT, MIRROR and PGET").or("4"),
-        Flag::option("timeout", "D", "longest wait for the server").or("30s"),
+        Flag::option("timeout", "D", "maximum wait for the server").or("30s"),
         Flag::option(
             "retries",
             "N",
@@ -108,7 +108,7 @@ pub struct Options {
     pub encryption: Encryption,
     /// The TLS options of all connections.
     pub tls: TlsOptions,
-    /// The longest wait for the server.
+    /// The maximum wait for the server.
     pub timeout: Duration,
     /// The consequence of a failed command in a script.
     pub on_failure: OnFailure,

@@ -100,9 +100,11 @@ fn refuse_other_schemes(text: &str) -> Result<(), BadAddress> {
     let Some((scheme, _)) = text.split_once("://") else { return Ok(()) };
     let expected = match scheme.to_ascii_lowercase().as_str() {
         "sftp" | "scp" | "ssh" => {
-            "ftp://, since SFTP is another protocol, a part of SSH; sftp and scp speak it"
+            "ftp://, since SFTP is a different protocol, a part of SSH; sftp and scp speak it"
         }
-        "http" | "https" => "ftp://, since HTTP is another protocol; curl and browsers speak it",
+        "http" | "https" => {
+            "ftp://, since HTTP is a different protocol; curl and browsers speak it"
+        }
         _ => "a URL that begins with ftp://, ftpes:// or ftps://",
     };
     Err(BadAddress(expected))

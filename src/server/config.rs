@@ -24,7 +24,7 @@ use std::time::Duration;
 pub static PROGRAM: Program = Program {
     name: "ftp_server",
     version: env!("CARGO_PKG_VERSION"),
-    about: "Serves a directory by FTP, one thread for each client.",
+    about: "Serves a directory over FTP, one thread for each client.",
     usage: &[
         "ftp_server [OPTIONS]",
         "ftp_server passwd [OPTIONS] FILE NAME",

@@ -251,7 +251,7 @@ impl DataConnection {
             Ok(Err(_)) if self.unexpected_peer.is_some() => Err(Refusal::NoDataConnection(
                 "The only data connections came from an address other than yours.",
             )),
-            Ok(Err(_)) => Err(Refusal::NoDataConnection("No data connection came in time.")),
+            Ok(Err(_)) => Err(Refusal::NoDataConnection("No data connection arrived in time.")),
             Err(_) => Err(Refusal::NoDataConnection("Cannot open the data connection.")),
         }
     }

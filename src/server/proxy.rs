@@ -109,7 +109,7 @@ pub enum NoHeader {
     Probe,
     /// The connection ended within the header.
     Cut,
-    /// The header did not come in time.
+    /// The header did not arrive in time.
     Late,
     /// The data is not a header.
     Malformed(Malformed),
@@ -124,7 +124,7 @@ impl fmt::Display for NoHeader {
         match self {
             NoHeader::Probe => f.write_str("the connection was closed without data"),
             NoHeader::Cut => f.write_str("the connection ended within the PROXY protocol header"),
-            NoHeader::Late => f.write_str("no PROXY protocol header came in time"),
+            NoHeader::Late => f.write_str("no PROXY protocol header arrived in time"),
             NoHeader::Malformed(why) => why.fmt(f),
             NoHeader::Draining => f.write_str("the server is shutting down"),
             NoHeader::Broken(error) => error.fmt(f),

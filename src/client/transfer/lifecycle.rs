@@ -44,7 +44,7 @@ const EPSV_TIMEOUT_SHARE: u32 = 3;
 /// servers do not open the data connection for an empty listing.
 const EMPTY_LISTING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The longest wait for the server to connect once it has called the transfer done. It has connected
+/// The maximum wait for the server to connect once it has called the transfer done. It has connected
 /// before, if it ever did.
 const LATE_CONNECTION: Duration = Duration::from_secs(2);
 

@@ -9,7 +9,7 @@ use crate::server::config::PROGRAM;
 pub fn manual() -> Manual {
     Manual {
         program: &PROGRAM,
-        summary: "serve a directory by FTP",
+        summary: "serve a directory over FTP",
         operands: Operands::None,
         subcommands: &SUBCOMMANDS,
         commands: Vec::new(),

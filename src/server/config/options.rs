@@ -208,7 +208,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "transfer-timeout",
             "D",
-            "longest stall of a data connection, and longest wait for one",
+            "maximum stall of a data connection, and maximum wait for one",
         )
         .or("60s"),
         |config, given, name| {

@@ -114,7 +114,7 @@ pub fn describe_tls() -> String {
 #[cfg(tls_static)]
 fn find(file: Option<&Path>) -> Result<TlsLibrary, TlsUnavailable> {
     if file.is_some() {
-        let text = "cannot load another TLS library: OpenSSL is part of this program";
+        let text = "cannot load a different TLS library: OpenSSL is part of this program";
         return Err(TlsUnavailable(text.to_owned()));
     }
     TlsLibrary::start(Api::linked())

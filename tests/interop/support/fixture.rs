@@ -181,7 +181,7 @@ impl Site {
     /// Waits until the client has at least `size` bytes of a file.
     pub(crate) fn wait_here(&self, name: &str, size: u64) {
         let path = self.here(name);
-        wait_until(|| fs::metadata(&path).is_ok_and(|data| data.len() >= size), "a file has arrived");
+        wait_until(|| fs::metadata(&path).is_ok_and(|data| data.len() >= size), "a file is there");
     }
 
     /// Kills a client in the middle of a transfer and waits until its session has ended.

@@ -58,9 +58,9 @@ fn no_message_has_an_error_number() {
 fn urls_of_other_protocols_are_explained() {
     let client = Client::new();
     for (url, words) in [
-        ("sftp://host/a", "SFTP is another protocol"),
-        ("HTTP://host/a", "HTTP is another protocol"),
-        ("https://host", "HTTP is another protocol"),
+        ("sftp://host/a", "SFTP is a different protocol"),
+        ("HTTP://host/a", "HTTP is a different protocol"),
+        ("https://host", "HTTP is a different protocol"),
         ("gopher://host", "a URL that begins with ftp://, ftpes:// or ftps://"),
     ] {
         client.run(&[url]).expect(2).expect_error(words);

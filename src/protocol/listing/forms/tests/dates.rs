@@ -534,7 +534,7 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=file;size=531;modify=20110912000000; b"],
     ),
     (
-        "months of Croatian",
+        "Croatian months",
         &[r"-rw-r--r-- 1 a b 7 lip 3 2011 june", r"-rw-r--r-- 1 a b 7 svi 3 2011 may"],
         &[
             r"type=file;size=7;modify=20110603000000; june",
@@ -542,7 +542,7 @@ pub(super) const LISTINGS: &[Sample] = &[
         ],
     ),
     (
-        "months of Polish",
+        "Polish months",
         &[r"-rw-r--r-- 1 a b 7 lip 3 2011 july", r"-rw-r--r-- 1 a b 7 maj 3 2011 may"],
         &[
             r"type=file;size=7;modify=20110703000000; july",

@@ -146,7 +146,7 @@ pub(super) const LISTINGS: &[Sample] = &[
     ),
     ("names alone are not known for any kind", &[r"file1", r"file2"], &[r"? file1", r"? file2"]),
     (
-        "messages in the place of entries",
+        "messages in place of entries",
         &[r"ls: cannot access x: No such file or directory"],
         &[r"? ls: cannot access x: No such file or directory"],
     ),

@@ -120,12 +120,12 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=dir;modify=20241231235900; many"],
     ),
     (
-        "a letter of its own for files",
+        "a separate letter for files",
         &[r"frw-r--r--   1 14       staff      119926 Aug 22  2000 jdbc.zip"],
         &[r"type=file;size=119926;modify=20000822000000; jdbc.zip"],
     ),
     (
-        "a letter of its own for files",
+        "a separate letter for files",
         &[r"frwxr-xr-x   1 14       staff      17 Jan 22 09:08 run"],
         &[r"type=file;size=17;modify=20250122090800; run"],
     ),
@@ -155,12 +155,12 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=file;modify=20200228000000; larger"],
     ),
     (
-        "a device of Solaris",
+        "a Solaris device",
         &[r"crw-------   1 root     sys      109,767 Jul  2  2004 pci@1c,600000:devctl"],
         &[r"type=OS.unix=other;modify=20040702000000; pci@1c,600000:devctl"],
     ),
     (
-        "a device of FreeBSD",
+        "a FreeBSD device",
         &[r"crw-r----- 1 root kmem 0, 27 Jan 30 11:42 kmem"],
         &[r"type=OS.unix=other;modify=20250130114200; kmem"],
     ),
@@ -191,12 +191,12 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=file;size=77; a name of words"],
     ),
     (
-        "an unknown date is no name",
+        "an unknown date is not a name",
         &[r"-rw-r--r-- 1 root sys 8473 18 Blurb 2003 file"],
         &[r"? -rw-r--r-- 1 root sys 8473 18 Blurb 2003 file"],
     ),
     (
-        "an unknown date is no name",
+        "an unknown date is not a name",
         &[r"-rw-r--r-- 1 root sys 8473 Blurb 18 2003 file"],
         &[r"? -rw-r--r-- 1 root sys 8473 Blurb 18 2003 file"],
     ),

@@ -58,7 +58,7 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=file;modify=19980602073204; notes.txt"],
     ),
     (
-        "names of ODS-5",
+        "ODS-5 names",
         &[r"a^.b^_c^2Bd.txt;1    2/8    7-JAN-2000 01:02"],
         &[r"type=file;modify=20000107010200; a.b c+d.txt"],
     ),

@@ -64,17 +64,17 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"? 05-14-14  12:05PM            1,23 a"],
     ),
     (
-        "links of Windows",
+        "Windows links",
         &[r"05/14/2014  11:19 PM    <JUNCTION>     All Users [C:\ProgramData]"],
         &[r"type=OS.unix=other;modify=20140514231900; All Users"],
     ),
     (
-        "links of Windows",
+        "Windows links",
         &[r"05/14/2014  11:19 PM    <SYMLINKD>     up [..\up]"],
         &[r"type=OS.unix=other;modify=20140514231900; up"],
     ),
     (
-        "links of Windows",
+        "Windows links",
         &[r"05/14/2014  11:19 PM    <SYMLINK>      odd [2014]"],
         &[r"type=OS.unix=other;modify=20140514231900; odd [2014]"],
     ),
@@ -84,7 +84,7 @@ pub(super) const LISTINGS: &[Sample] = &[
         &[r"type=dir;modify=20140514231900;    three"],
     ),
     (
-        "a date of which the listing tells the order",
+        "a date whose order is clear from the listing",
         &[
             r"04-03-18  10:00AM       <DIR>          april",
             r"13-03-18  10:00AM       <DIR>          march",

@@ -192,7 +192,7 @@ fn month_and_day(word: &[u8]) -> Option<(u8, u8)> {
     Some(if one > 12 { (two, one) } else { (one, two) })
 }
 
-/// Parses `3.04` in the place of a time or a year.
+/// Parses `3.04` in place of a time or a year.
 fn parse_dotted_clock(word: &[u8]) -> Option<Clock> {
     let (hour, minute) = split_at_first(b'.', word).filter(|(_, minute)| minute.len() == 2)?;
     Some([two_digits(hour)?, two_digits(minute)?, 0])
