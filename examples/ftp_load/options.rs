@@ -105,7 +105,7 @@ pub struct Options {
     pub naming: Naming,
     /// The directory to list.
     pub dir: String,
-    /// Whether idle sessions, and those that fetch files at a rate, list the directory after login.
+    /// True if sessions that are idle, or fetch files at a rate, list the directory after login.
     pub list: bool,
     /// LIST, NLST or MLSD.
     pub verb: &'static str,

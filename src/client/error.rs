@@ -169,7 +169,7 @@ pub enum Error {
         /// The class of the first failure.
         class: ErrorClass,
     },
-    /// A path of a mirror exists as another kind of file.
+    /// A path of a mirror exists as a different kind of file.
     InTheWay(Vec<u8>),
     /// A tree or listing is larger or deeper than the limit.
     Endless,

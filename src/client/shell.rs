@@ -465,7 +465,7 @@ fn display_name(call: &Call) -> Vec<u8> {
     what
 }
 
-/// Returns the prompt, such as `ftp host:/dir> `. A long directory is split_words at its beginning.
+/// Returns the prompt, such as `ftp host:/dir> `. A long directory is shortened at its beginning.
 fn prompt(place: Option<String>, is_encrypted: bool) -> String {
     let word = if is_encrypted { ENCRYPTED_PROMPT } else { PROMPT };
     match place {

@@ -283,7 +283,7 @@ impl Drop for Armed {
         let mut shared = self.interrupt.lock();
         shared.transfers = shared.transfers.saturating_sub(1);
         if shared.transfers == 0 && mem::take(&mut shared.is_stopped) {
-            // What begins next is not broken off.
+            // Transfers that begin next are not interrupted.
             shared.event = None;
         }
     }

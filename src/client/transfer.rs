@@ -79,7 +79,7 @@ impl Connection {
     /// Starts to fetch a file.
     ///
     /// # Errors
-    /// Those of every command, [`Error::NoData`], [`Error::Interrupted`].
+    /// The errors of every command, [`Error::NoData`], [`Error::Interrupted`].
     pub fn retrieve(&mut self, name: &Name) -> Result<IncomingTransfer<'_>, Error> {
         self.set_file_type()?;
         let expected = self.expected_size(name)?;
@@ -108,7 +108,7 @@ impl Connection {
     /// trip now and another before the next file.
     ///
     /// # Errors
-    /// Those of [`Connection::retrieve`].
+    /// The errors of [`Connection::retrieve`].
     pub fn list(&mut self, path: Option<Name>) -> Result<IncomingTransfer<'_>, Error> {
         self.fetch_listing(&Command::List(path))
     }
@@ -126,7 +126,7 @@ impl Connection {
     /// Starts to fetch the names in a directory, or the names that match a pattern.
     ///
     /// # Errors
-    /// Those of [`Connection::retrieve`].
+    /// The errors of [`Connection::retrieve`].
     pub fn names(&mut self, path: Option<Name>) -> Result<IncomingTransfer<'_>, Error> {
         self.fetch_listing(&Command::Nlst(path))
     }
@@ -134,7 +134,7 @@ impl Connection {
     /// Starts to send a file.
     ///
     /// # Errors
-    /// Those of [`Connection::retrieve`].
+    /// The errors of [`Connection::retrieve`].
     pub fn store(&mut self, name: &Name) -> Result<OutgoingTransfer<'_>, Error> {
         self.store_from(name, 0)
     }
@@ -151,7 +151,7 @@ impl Connection {
     /// Starts to append to a file.
     ///
     /// # Errors
-    /// Those of [`Connection::retrieve`].
+    /// The errors of [`Connection::retrieve`].
     pub fn append(&mut self, name: &Name) -> Result<OutgoingTransfer<'_>, Error> {
         self.send_file(&Command::Appe(name.clone()), 0)
     }

@@ -173,7 +173,7 @@ struct Scheme {
     port: u16,
 }
 
-/// As curl, lftp and FileZilla understand them.
+/// The URL schemes, with the meaning that they have in curl, lftp and FileZilla.
 const SCHEMES: [Scheme; 3] = [
     Scheme { name: "ftp://", encryption: Encryption::Clear, port: DEFAULT_PORT },
     Scheme { name: "ftpes://", encryption: Encryption::Explicit, port: DEFAULT_PORT },

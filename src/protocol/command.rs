@@ -95,7 +95,7 @@ pub enum Command {
 /// The reason why a line cannot be carried out as a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
-    /// The verb is in no RFC; the reply is 500.
+    /// No RFC defines the verb; the reply is 500.
     Unknown,
     /// The verb is in an RFC but not implemented; the reply is 502.
     NotImplemented,

@@ -203,7 +203,7 @@ impl<S: Read> Control<S> {
     /// Reads the greeting of a server, which other lines may precede.
     ///
     /// # Errors
-    /// Those of [`Control::read_reply`].
+    /// The errors of [`Control::read_reply`].
     pub fn read_greeting(&mut self) -> io::Result<Reply> {
         self.read_reply_by(ReplyParser::of_greeting())
     }

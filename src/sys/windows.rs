@@ -108,7 +108,7 @@ pub fn check_memory(_bytes: usize) -> io::Result<()> {
 /// Does nothing: a new file has the access rights that its directory defines.
 pub(crate) fn owner_only(_options: &mut std::fs::OpenOptions) {}
 
-/// Returns false, because files have no mode that could tell.
+/// Returns false, because files have no mode that shows it.
 pub(crate) fn is_accessible_to_others(_metadata: &std::fs::Metadata) -> bool {
     false
 }

@@ -38,7 +38,7 @@ impl IacForm {
 
 /// Probing.
 impl Connection {
-    /// Probes how a byte 255 has to be sent, if these are the first commands about an existing_name file or
+    /// Probes how a byte 255 has to be sent, if these are the first commands about an existing file or
     /// directory with such a name.
     pub(in crate::client) fn probe_iac<'a>(
         &mut self,

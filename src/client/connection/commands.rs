@@ -13,7 +13,7 @@ impl Connection {
     /// Changes the current directory.
     ///
     /// # Errors
-    /// Those of every command.
+    /// The errors of every command.
     pub fn change_dir(&mut self, to: &Name) -> Result<(), Error> {
         self.step(Command::Cwd(to.clone()))
     }
@@ -21,7 +21,7 @@ impl Connection {
     /// Changes to the parent directory.
     ///
     /// # Errors
-    /// Those of every command.
+    /// The errors of every command.
     pub fn change_to_parent(&mut self) -> Result<(), Error> {
         self.step(Command::Cdup)
     }
@@ -41,7 +41,7 @@ impl Connection {
     /// Returns the current directory.
     ///
     /// # Errors
-    /// Those of every command; [`Error::Unintelligible`] for a 257 without a path.
+    /// The errors of every command; [`Error::Unintelligible`] for a 257 without a path.
     pub fn current_dir(&mut self) -> Result<Vec<u8>, Error> {
         let reply = self.call(&Command::Pwd)?;
         let path = parse_quoted(reply.text()).or_else(|| unquoted_path(reply.text()));
@@ -51,7 +51,7 @@ impl Connection {
     /// Makes a directory.
     ///
     /// # Errors
-    /// Those of every command.
+    /// The errors of every command.
     pub fn make_dir(&mut self, name: &Name) -> Result<(), Error> {
         self.call(&Command::Mkd(name.clone())).map(drop)
     }
@@ -59,7 +59,7 @@ impl Connection {
     /// Removes a directory.
     ///
     /// # Errors
-    /// Those of every command.
+    /// The errors of every command.
     pub fn remove_dir(&mut self, name: &Name) -> Result<(), Error> {
         self.call(&Command::Rmd(name.clone())).map(drop)
     }
@@ -72,7 +72,7 @@ impl Connection {
     /// Deletes a file.
     ///
     /// # Errors
-    /// Those of every command.
+    /// The errors of every command.
     pub fn delete(&mut self, name: &Name) -> Result<(), Error> {
         self.call(&Command::Dele(name.clone())).map(drop)
     }
@@ -80,7 +80,7 @@ impl Connection {
     /// Renames a file or directory.
     ///
     /// # Errors
-    /// Those of every command.
+    /// The errors of every command.
     pub fn rename(&mut self, from: &Name, to: &Name) -> Result<(), Error> {
         self.call(&Command::Rnfr(from.clone()))?;
         let renamed = self.call(&Command::Rnto(to.clone())).map(drop);
@@ -94,7 +94,7 @@ impl Connection {
     /// Returns the size of a file in bytes.
     ///
     /// # Errors
-    /// Those of every command; [`Error::Unintelligible`] for a 213 without a number.
+    /// The errors of every command; [`Error::Unintelligible`] for a 213 without a number.
     pub fn size(&mut self, name: &Name) -> Result<u64, Error> {
         self.set_type(Representation::Image)?;
         let reply = self.call(&Command::Size(name.clone()))?;
@@ -104,7 +104,7 @@ impl Connection {
     /// Returns the modification time of a file.
     ///
     /// # Errors
-    /// Those of every command; [`Error::Unintelligible`] for a 213 without a time.
+    /// The errors of every command; [`Error::Unintelligible`] for a 213 without a time.
     pub fn modified(&mut self, name: &Name) -> Result<SystemTime, Error> {
         let reply = self.call(&file_time::mdtm_command(name))?;
         parse_timestamp(reply.text().trim_ascii()).ok_or(Error::Unintelligible(reply))
@@ -135,7 +135,7 @@ impl Connection {
     /// Sends ACCT, which some servers require for some commands.
     ///
     /// # Errors
-    /// Those of every command.
+    /// The errors of every command.
     pub fn account(&mut self, account: Secret) -> Result<(), Error> {
         self.call(&Command::Acct(account.clone()))?;
         self.origin.set_account(account);

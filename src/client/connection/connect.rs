@@ -152,7 +152,7 @@ impl Connection {
     /// Opens another connection to the same server, with the same login and directory.
     ///
     /// # Errors
-    /// Those of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
+    /// The errors of [`Connection::open`], [`Connection::login`] and [`Connection::change_dir`].
     pub fn another(&self) -> Result<Connection, Error> {
         self.plan().connect()
     }
@@ -177,7 +177,7 @@ impl Connection {
     /// Replaces the connection with a new one that has the same login and directory.
     ///
     /// # Errors
-    /// Those of [`Connection::another`]; the connection is lost then.
+    /// The errors of [`Connection::another`]; the connection is lost then.
     pub fn reconnect(&mut self) -> Result<(), Error> {
         self.lost = true;
         // Close the old connection first, because some servers limit the number of connections.
@@ -216,7 +216,7 @@ impl Connection {
     /// Logs in to a server that may also ask for an account (332, RFC 959 section 4.1.1).
     ///
     /// # Errors
-    /// Those of [`Connection::login`]; [`Error::TlsRequired`] if no password was sent because the server
+    /// The errors of [`Connection::login`]; [`Error::TlsRequired`] if no password was sent because the server
     /// requires TLS but refuses AUTH TLS.
     pub fn login_with_account(
         &mut self,

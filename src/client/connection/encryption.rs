@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Logs in, in the clear, to a server that follows `script`.
+    /// Logs in without TLS to a server that follows `script`.
     fn log_in(pins: Vec<Pin>, script: impl FnOnce(TcpListener) + Send + 'static) -> Connection {
         let options = TlsOptions { pins, ..TlsOptions::default() };
         let tls = TlsClient::new(options, None, Some(Box::new(Undisturbed)));

@@ -154,7 +154,7 @@ impl Connection {
         replies.into_iter().map(time).collect()
     }
 
-    /// Sends TYPE for the next transfer, if the server has another type.
+    /// Sends TYPE for the next transfer, if the server has a different type.
     pub(in crate::client) fn set_file_type(&mut self) -> Result<(), Error> {
         self.set_type(self.wanted)
     }

@@ -9,7 +9,7 @@ use crate::client::output::TraceEvent;
 use crate::protocol::{Code, Command, Name, Opts, Protection, Reply, Verb};
 use std::time::Instant;
 
-/// What the user has set for a connection that others to the same server need as well.
+/// The user's settings for a connection that other connections to the same server also need.
 #[derive(Clone, Default)]
 pub(super) struct QuotedSettings {
     /// The virtual host (HOST).

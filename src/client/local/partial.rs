@@ -47,7 +47,7 @@ pub(in crate::client) struct Partial {
     registration: Registration,
     /// The old target, if the download may continue it and has not compared it yet.
     base: Option<File>,
-    /// Whether this client created the file and has written nothing to it, so that its length is known.
+    /// True if this client created the file and has not written to it, so that its length is known.
     is_untouched: bool,
     on_drop: DropAction,
 }

@@ -38,7 +38,7 @@ pub(super) struct LockedPartial {
     pub(super) file: File,
     pub(super) dir: Arc<Dir>,
     pub(super) name: OsString,
-    /// Whether this client made the file just now, so that nothing is in it.
+    /// True if this client has just created the file, so that it is empty.
     pub(super) is_new: bool,
 }
 

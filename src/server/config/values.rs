@@ -111,7 +111,7 @@ pub(super) fn status(text: &str) -> Result<StatusAddress, args::Expected> {
     let bracketed = name.starts_with('[') && name.ends_with(']');
     let name = if name.is_empty() { DEFAULT_HOST } else { name };
     match (host(name), args::port(port)) {
-        // Without brackets, the last part of ::1 cannot be told from a port.
+        // Without brackets, the last part of ::1 cannot be distinguished from a port.
         (Ok(host), Ok(port)) if bracketed || !host.contains(':') => {
             Ok(StatusAddress { host, port })
         }

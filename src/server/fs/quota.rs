@@ -88,7 +88,7 @@ impl Quotas {
         table.generation
     }
 
-    /// Adds a quota to an generation, if that is still the current one. Its directory may be new or
+    /// Adds a quota to a generation, if that is still the current one. Its directory may be new or
     /// may have replaced the one that was counted.
     pub fn add(&self, generation: u64, trail: Vec<OsString>, quota: u64) {
         let place = walk(&self.root, &trail).and_then(|dir| dir_id(&dir)).ok();

@@ -105,7 +105,7 @@ impl Upload {
     /// Begins an upload to `path`; with `only_new`, the name must not exist.
     ///
     /// # Errors
-    /// Those of the table above, and system errors.
+    /// The errors of the table above, and system errors.
     pub fn begin(
         jail: &Jail,
         path: &FtpPath,
@@ -173,7 +173,7 @@ impl Upload {
     /// Returns the upload and the name.
     ///
     /// # Errors
-    /// Those of [`Upload::begin`]; fails if `prefix` cannot be part of a file name.
+    /// The errors of [`Upload::begin`]; fails if `prefix` cannot be part of a file name.
     pub fn begin_unique(
         jail: &Jail,
         dir: &FtpPath,

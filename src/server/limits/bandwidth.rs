@@ -103,7 +103,7 @@ impl<K: Clone + Eq + Hash> Rates<K> {
     fn of(&self, key: &K, a_second: Option<u64>) -> Rate {
         const FEW: usize = 64;
         let mut known = lock(&self.known);
-        // A rate is kept while bytes moved at it are not caught_up_at for, so that a client cannot evade
+        // A rate is kept until the time for the bytes that it moved has passed, so that a client cannot evade
         // it by reconnecting; it is dropped after that.
         if known.len() >= FEW && known.len().is_power_of_two() {
             known.retain(|_, rate| !rate.is_idle());

@@ -107,7 +107,7 @@ pub struct FinishedTransfer {
     pub bytes: u64,
     /// The duration.
     pub took: Duration,
-    /// The reason of a failure.
+    /// The reason for a failure.
     pub failed: Option<String>,
 }
 

@@ -218,7 +218,7 @@ impl Login {
     /// Like [`path`](Login::path), but without a name returns the current directory.
     ///
     /// # Errors
-    /// As for [`path`](Login::path).
+    /// The errors of [`path`](Login::path).
     pub(super) fn path_or_cwd(&self, name: Option<&Name>) -> Result<FtpPath, Refusal> {
         name.map_or_else(|| Ok(self.cwd()?.clone()), |name| self.path(name))
     }

@@ -216,7 +216,7 @@ impl Tls {
         assert_eq!(set, 0);
     }
 
-    /// Sends a KeyUpdate that the peer must ssl_error (RFC 8446 section 4.6.3). Returns `None` if the
+    /// Sends a KeyUpdate that the peer must answer (RFC 8446 section 4.6.3). Returns `None` if the
     /// library or the TLS version does not support it.
     #[cfg(test)]
     pub(crate) fn ask_for_new_keys(&mut self) -> Option<io::Result<()>> {

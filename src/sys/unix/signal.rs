@@ -104,7 +104,7 @@ pub fn ignores_hangup() -> bool {
 /// that writes beyond the limit of the file size.
 ///
 /// # Errors
-/// Those of [`Command::spawn`].
+/// The errors of [`Command::spawn`].
 pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
     let as_usual = || {
         for ignored in IGNORED {

@@ -96,7 +96,7 @@ impl RawMode {
     /// Always fails.
     ///
     /// # Errors
-    /// `Unsupported`, always.
+    /// Always `Unsupported`.
     pub fn new() -> io::Result<RawMode> {
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -108,7 +108,7 @@ impl RawMode {
 /// Always fails, because there is no [`RawMode`].
 ///
 /// # Errors
-/// `Unsupported`, always.
+/// Always `Unsupported`.
 pub fn read_key(_waker: &Waker, _patience: Option<Duration>) -> io::Result<KeyInput> {
     Err(io::ErrorKind::Unsupported.into())
 }
@@ -116,7 +116,7 @@ pub fn read_key(_waker: &Waker, _patience: Option<Duration>) -> io::Result<KeyIn
 /// Always fails, because there is no [`RawMode`].
 ///
 /// # Errors
-/// `Unsupported`, always.
+/// Always `Unsupported`.
 pub fn has_key() -> io::Result<bool> {
     Err(io::ErrorKind::Unsupported.into())
 }
@@ -124,7 +124,7 @@ pub fn has_key() -> io::Result<bool> {
 /// Starts a program, which receives the console's events itself.
 ///
 /// # Errors
-/// Those of [`Command::spawn`].
+/// The errors of [`Command::spawn`].
 pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
@@ -132,7 +132,7 @@ pub fn spawn_with_signals(command: &mut Command) -> io::Result<Child> {
 /// Always fails, because processes cannot be stopped.
 ///
 /// # Errors
-/// `Unsupported`, always.
+/// Always `Unsupported`.
 pub fn suspend() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }

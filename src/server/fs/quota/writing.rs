@@ -69,7 +69,7 @@ impl Writing {
     /// replaces. If `rename` fails, nothing has changed.
     ///
     /// # Errors
-    /// Those of `rename`.
+    /// The errors of `rename`.
     pub fn commit(
         &mut self,
         dir: &Dir,

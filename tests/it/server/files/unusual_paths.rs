@@ -57,7 +57,7 @@ fn make_fifo(server: &Server, name: &str) {
     assert!(made.success());
 }
 
-/// Returns a visitor with an arranged data connection, so that only the path can be the reason of
+/// Returns a visitor with an arranged data connection, so that only the path can be the reason for
 /// a refusal.
 fn ready(server: &Server) -> Peer {
     let mut peer = server.visitor();

@@ -296,7 +296,7 @@ struct FileTransfers<'a> {
     remote: &'a [u8],
     root: &'a Path,
     upload: bool,
-    /// Whether sizes and times are those of LIST.
+    /// True if sizes and times come from LIST.
     is_rough: bool,
 }
 
