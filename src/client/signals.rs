@@ -360,7 +360,7 @@ mod tests {
         let interrupt = Interrupt::default();
         let armed = interrupt.begin().unwrap();
         assert!(!is_ready(&armed));
-        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
         assert!(is_ready(&armed));
         let left = Cell::new(None);
         interrupt.arrived(Signal::Interrupt, |signal| left.set(Some(signal)));
@@ -374,7 +374,7 @@ mod tests {
         let interrupt = Interrupt::default();
         let held = interrupt.hold(line.try_clone().ok());
         assert!(!held.was_cut());
-        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
         assert!(held.was_cut());
         assert_eq!((&line).read(&mut [0]).unwrap(), 0);
         let left = Cell::new(false);
@@ -391,7 +391,7 @@ mod tests {
         let held = interrupt.hold(old.try_clone().ok());
         interrupt.replace_connection(old.local_addr().unwrap(), new.try_clone().unwrap());
         interrupt.replace_connection(old.local_addr().unwrap(), other);
-        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
         assert!(held.was_cut());
         assert_eq!((&new).read(&mut [0]).unwrap(), 0);
     }
@@ -400,7 +400,7 @@ mod tests {
     fn ctrl_c_is_ignored_while_another_program_uses_the_terminal() {
         let interrupt = Interrupt::default();
         let lent = interrupt.lend();
-        interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+        interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
         drop(lent);
         interrupt.arrived(Signal::Interrupt, |_| panic!("it was meant for the program"));
         interrupt.lock().lent = TerminalUse::Until(Instant::now());

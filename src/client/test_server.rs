@@ -28,7 +28,7 @@ impl Script {
 
     /// Answers AUTH TLS and does the handshake.
     pub(super) fn start_tls(&mut self, context: &TlsContext) {
-        self.expect("AUTH TLS", "234 go on");
+        self.expect("AUTH TLS", "234 go ahead");
         let tcp = self.control.get_ref().tcp().try_clone().unwrap();
         let mut tls = context.accept(tcp, &[1; 16], None).unwrap();
         let waited = net::handshake(&mut tls, net::deadline(PATIENCE), &mut Nothing).unwrap();

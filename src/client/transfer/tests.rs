@@ -109,7 +109,7 @@ fn a_local_file_that_shrinks_is_an_error() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
-        server.expect("STOR a", "150 go on");
+        server.expect("STOR a", "150 go ahead");
         data.accept().read_to_end(&mut Vec::new()).unwrap();
         server.say("226 done");
         server.expect("PWD", "257 \"/\"");
@@ -143,7 +143,7 @@ fn an_endless_file_is_aborted_and_the_session_continues() {
         let data = server.expect_passive();
         server.expect("RETR a", "150 here");
         data.give_until_refused();
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.expect("ABOR", "226 fine");
         server.expect("PWD", "257 \"/\"");
     });
@@ -219,7 +219,7 @@ fn the_reply_of_a_full_disk_is_the_error_of_an_upload() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
-        server.expect("STOR a", "150 go on");
+        server.expect("STOR a", "150 go ahead");
         drop(data.accept());
         server.say("552 disk full");
         server.expect("PWD", "257 \"/\"");
@@ -235,7 +235,7 @@ fn an_upload_that_the_server_confirms_too_early_fails() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
-        server.expect("STOR a", "150 go on");
+        server.expect("STOR a", "150 go ahead");
         let _open = data.accept();
         server.say("226 done");
         server.expect("PWD", "257 \"/\"");
@@ -268,7 +268,7 @@ fn a_large_file_is_appended_completely() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
-        server.expect("REST 3", "350 go on");
+        server.expect("REST 3", "350 go ahead");
         server.expect("RETR a", "150 here");
         data.give(&content(LARGE)[3..]);
         server.say("226 done");
@@ -297,7 +297,7 @@ fn no_more_of_a_large_file_is_stored_than_expected() {
         let data = server.expect_passive();
         server.expect("RETR a", "150 here");
         data.give_until_refused();
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.expect("ABOR", "226 fine");
         server.expect("PWD", "257 \"/\"");
     });
@@ -333,8 +333,8 @@ fn a_file_that_grows_during_an_upload_is_sent_with_its_first_size() {
     let mut connection = Script::serve(|server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
-        server.expect("REST 3", "350 go on");
-        server.expect("STOR a", "150 go on");
+        server.expect("REST 3", "350 go ahead");
+        server.expect("STOR a", "150 go ahead");
         let mut got = Vec::new();
         data.accept().read_to_end(&mut got).unwrap();
         assert!(got == content(LARGE)[3..]);
@@ -354,7 +354,7 @@ fn a_dropped_guard_leaves_the_session_usable() {
         let data = server.expect_passive();
         server.expect("RETR a", "150 here");
         let open = data.accept();
-        server.expect("ABOR", "426 broken off\r\n226 fine");
+        server.expect("ABOR", "426 aborted\r\n226 fine");
         drop(open);
         server.expect("PWD", "257 \"/\"");
     });
@@ -369,12 +369,12 @@ fn ctrl_c_aborts_a_transfer_and_the_session_continues() {
         let data = server.expect_passive();
         server.expect("RETR a", "150 here");
         let _open = data.begin(b"hello");
-        server.expect("ABOR", "426 broken off\r\n226 fine");
+        server.expect("ABOR", "426 aborted\r\n226 fine");
         server.expect("PWD", "257 \"/\"");
     });
     let interrupt = connection.settings().interrupt.clone();
     let download = connection.retrieve(&name("a")).unwrap();
-    let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+    let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
     let got = download.receive(&mut Vec::new(), ctrl_c);
     assert!(matches!(got, Err(Error::Interrupted)), "{got:?}");
     assert!(is_in_order(&mut connection));
@@ -427,9 +427,9 @@ fn an_unanswered_noop_loses_the_connection_but_not_the_file() {
 
 #[test]
 fn a_negative_reply_is_not_taken_for_that_of_a_noop() {
-    for at_end in ["426 broken off\r\n200 ok", "226 done\r\n426 broken off"] {
+    for at_end in ["426 aborted\r\n200 ok", "226 done\r\n426 aborted"] {
         let mut connection = fetch_lively(None, at_end);
-        assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "426 broken off");
+        assert_eq!(fetch(&mut connection).unwrap_err().to_string(), "426 aborted");
         assert!(is_in_order(&mut connection), "{at_end}");
     }
 }
@@ -453,7 +453,7 @@ fn store_lively(
     let mut connection = serve_lively(move |server| {
         server.expect("TYPE I", "200 ok");
         let data = server.expect_passive();
-        server.expect("STOR a", "150 go on");
+        server.expect("STOR a", "150 go ahead");
         let mut data = data.accept();
         assert_eq!(server.hear(), "NOOP");
         at_once.into_iter().for_each(|reply| server.say(reply));
@@ -488,8 +488,8 @@ fn an_upload_succeeds_if_its_noop_is_never_answered() {
 
 #[test]
 fn no_noop_is_sent_to_a_server_that_ended_an_upload_because_of_one() {
-    let (sent, mut connection) = store_lively(Some("426 broken off\r\n200 ok"), None);
-    assert_eq!(sent.unwrap_err().to_string(), "426 broken off");
+    let (sent, mut connection) = store_lively(Some("426 aborted\r\n200 ok"), None);
+    assert_eq!(sent.unwrap_err().to_string(), "426 aborted");
     assert!(is_in_order(&mut connection));
     assert!(!connection.capabilities().noop_in_transfer);
 }
@@ -502,12 +502,12 @@ fn ctrl_c_reads_the_reply_to_a_noop() {
         server.expect("RETR a", "150 here");
         let _open = data.begin(b"hello");
         assert_eq!(server.hear(), "NOOP");
-        server.expect("ABOR", "426 broken off\r\n200 ok\r\n226 fine");
+        server.expect("ABOR", "426 aborted\r\n200 ok\r\n226 fine");
         server.expect("PWD", "257 \"/\"");
     });
     let interrupt = connection.settings().interrupt.clone();
     let download = connection.retrieve(&name("a")).unwrap();
-    let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should go on"));
+    let ctrl_c = |_| interrupt.arrived(Signal::Interrupt, |_| panic!("it should continue"));
     let got = download.receive(&mut Vec::new(), ctrl_c);
     assert!(matches!(got, Err(Error::Interrupted)), "{got:?}");
     assert!(is_in_order(&mut connection));

@@ -17,11 +17,11 @@ fn break_off(server: &mut ScriptedServer, size: &str) {
     server.answer("TYPE I", "200 binary");
     server.answer("SIZE a", size);
     let listener = server.epsv();
-    server.answer("APPE a", "150 go on");
+    server.answer("APPE a", "150 go ahead");
     let mut sent = Vec::new();
     accept(&listener).read_to_end(&mut sent).unwrap();
     assert_eq!(sent, b"0123456789");
-    server.say("426 broken off");
+    server.say("426 aborted");
 }
 
 /// Sends the bytes that the client compares.
@@ -32,8 +32,8 @@ fn give_tail(server: &mut ScriptedServer, from: usize, bytes: &[u8]) {
 
 fn take_rest(server: &mut ScriptedServer, from: usize) -> Vec<u8> {
     let listener = server.epsv();
-    server.answer(&format!("REST {from}"), "350 go on");
-    server.answer("STOR a", "150 go on");
+    server.answer(&format!("REST {from}"), "350 go ahead");
+    server.answer("STOR a", "150 go ahead");
     let mut rest = Vec::new();
     accept(&listener).read_to_end(&mut rest).unwrap();
     server.say("226 done");
@@ -70,7 +70,7 @@ fn an_append_of_which_nothing_arrived_is_repeated() {
         break_off(server, "550 no such file");
         server.answer("SIZE a", "550 no such file");
         let listener = server.epsv();
-        server.answer("APPE a", "150 go on");
+        server.answer("APPE a", "150 go ahead");
         accept(&listener).read_to_end(&mut Vec::new()).unwrap();
         server.say("226 done");
         server.answer("SIZE a", "213 10");
@@ -102,7 +102,7 @@ fn a_confirmed_append_with_a_wrong_size_is_a_failure() {
             server.answer("TYPE I", "200 binary");
             server.answer("SIZE a", "213 100");
             let listener = server.epsv();
-            server.answer("APPE a", "150 go on");
+            server.answer("APPE a", "150 go ahead");
             accept(&listener).read_to_end(&mut Vec::new()).unwrap();
             server.say("226 done");
             server.answer("SIZE a", "213 103");
@@ -119,7 +119,7 @@ fn printing_continues_after_the_printed_bytes() {
         let run = play(&client, command, |server| {
             server.welcome();
             server.begin_retr("213 7").write_all(b"con").unwrap();
-            server.say("426 broken off");
+            server.say("426 aborted");
             server.answer("SIZE", "213 7");
             server.answer("MDTM", TIME);
             server.retr_from(3).write_all(b"tent").unwrap();
@@ -137,7 +137,7 @@ fn no_byte_is_printed_twice() {
     let run = play(&client, "CAT a", |server| {
         server.welcome();
         server.begin_retr("213 7").write_all(b"con").unwrap();
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.answer("SIZE", "213 7");
         server.answer("MDTM", TIME);
         let _listener = server.epsv();
@@ -148,7 +148,7 @@ fn no_byte_is_printed_twice() {
     let run = play(&client, "CAT a", |server| {
         server.welcome();
         server.begin_retr("213 7").write_all(b"con").unwrap();
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.answer("SIZE", "213 8");
         server.answer("MDTM", TIME);
         server.finish();

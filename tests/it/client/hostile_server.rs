@@ -154,7 +154,7 @@ fn a_wrong_reply_leaves_the_old_file() {
     #[rustfmt::skip]
     let cases: &[(&str, Lies, i32)] = &[
         ("no beginning", Lies { begins: "226 done", ..HONEST }, 1),
-        ("a beginning that asks for more", Lies { begins: "350 go on", ..HONEST }, 1),
+        ("a beginning that asks for more", Lies { begins: "350 go ahead", ..HONEST }, 1),
         ("no such file", Lies { begins: "550 no", ..HONEST }, 1),
         ("no data connection", Lies { begins: "425 no", ..HONEST }, 1),
         ("no login", Lies { begins: "530 who are you?", ..HONEST }, 1),

@@ -69,7 +69,7 @@ fn serve_while(
                     }
                 }
                 "STOR" => {
-                    server.say("150 go on");
+                    server.say("150 go ahead");
                     let mut data = server.data();
                     data.read_to_end(&mut Vec::new()).unwrap();
                     server.say("226 done");

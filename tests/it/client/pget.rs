@@ -73,7 +73,7 @@ fn serve(manner: Manner) -> Script<'static> {
                 "REST" if manner.refuses => server.say("502 what?"),
                 "REST" => {
                     from = if manner.deaf { 0 } else { operand.parse().unwrap() };
-                    server.say("350 go on");
+                    server.say("350 go ahead");
                 }
                 "RETR" => {
                     transfers += 1;

@@ -89,7 +89,7 @@ fn half_of_the_data_and_a_226_is_continued() {
 fn half_of_the_data_and_a_426_is_continued() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content()[..HALF]);
-        server.say("426 broken off");
+        server.say("426 aborted");
         finish(server, HALF);
     });
     assert_whole(&client);
@@ -99,7 +99,7 @@ fn half_of_the_data_and_a_426_is_continued() {
 fn all_of_the_data_and_a_426_is_checked_again() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content());
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.answer("SIZE", &size());
         server.answer("MDTM", TIME);
         give(server.retr_from(SIZE - COMPARED), &content()[SIZE - COMPARED..]);
@@ -127,7 +127,7 @@ together! { transfers_are_tried_again_after_a_pause:
 fn a_download_in_pieces_is_compared_with_hash() {
     let client = fetch_from(|server| {
         give(server.begin_retr(&size()), &content()[..HALF]);
-        server.say("426 broken off");
+        server.say("426 aborted");
         finish(server, HALF);
         // The digest of a different file.
         server.answer("HASH a", &format!("213 CRC32 0-{} 00000000 a", SIZE - 1));
@@ -259,7 +259,7 @@ fn a_changed_file_is_fetched_from_the_beginning() {
         play(&client, "RETRIEVE a", |server| {
             server.welcome();
             give(server.begin_retr(&format!("213 {SIZE}")), &content()[..HALF]);
-            server.say("426 broken off");
+            server.say("426 aborted");
             server.answer("SIZE", &size);
             server.answer("MDTM", time);
             give(server.retr(), &new);
@@ -281,7 +281,7 @@ fn without_a_time_the_end_of_the_partial_file_is_compared() {
             server.answer("SIZE", &size());
             server.answer("MDTM", "502 what?");
             give(server.retr(), &content()[..HALF]);
-            server.say("426 broken off");
+            server.say("426 aborted");
             server.answer("SIZE", &size());
             let mut data = server.retr_from(HALF - COMPARED);
             let went = data.write_all(&now[HALF - COMPARED..]);
@@ -305,7 +305,7 @@ fn if_rest_is_refused_the_whole_file_is_fetched_again() {
     at_once(["502 what?", "501 no", "550 no"], |refusal| {
         let client = fetch_from(|server| {
             give(server.begin_retr(&size()), &content()[..HALF]);
-            server.say("426 broken off");
+            server.say("426 aborted");
             server.answer("SIZE", &size());
             server.answer("MDTM", TIME);
             let _listener = server.epsv();
@@ -321,7 +321,7 @@ fn a_server_that_ignores_rest_is_detected() {
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         give(server.begin_retr(&size()), &content()[..HALF]);
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.answer("SIZE", &size());
         server.answer("MDTM", TIME);
         let mut data = server.retr_from(HALF);
@@ -349,7 +349,7 @@ fn fewer_bytes_than_the_size_are_a_failure() {
             let mut from = 0;
             if let Some(offset) = line.strip_prefix("REST ") {
                 from = offset.parse().unwrap();
-                server.say("350 go on");
+                server.say("350 go ahead");
                 line = server.next().unwrap();
             }
             assert!(line.starts_with("RETR"), "{line}");
@@ -372,7 +372,7 @@ fn the_growth_of_a_file_is_kept_after_a_resume() {
     play(&client, "RETRIEVE a", |server| {
         server.welcome();
         give(server.begin_retr(&size()), &content()[..HALF]);
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.answer("SIZE", &size());
         server.answer("MDTM", TIME);
         give(server.retr_from(HALF), &grown[HALF..]);
@@ -403,7 +403,7 @@ fn retries_0_makes_no_retry() {
     let first = |server: &mut ScriptedServer| {
         server.welcome();
         give(server.begin_retr(&size()), &content()[..HALF]);
-        server.say("426 broken off");
+        server.say("426 aborted");
         assert_eq!(server.next().as_deref(), Some("QUIT"));
     };
     play_all(&client, &["--retries", "0"], "RETRIEVE a", vec![Box::new(first)])
@@ -417,7 +417,7 @@ fn leave_half(client: &Client) {
     let half = |server: &mut ScriptedServer| {
         server.welcome();
         give(server.begin_retr(&size()), &content()[..HALF]);
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.finish();
     };
     play_all(client, &["--retries", "0"], "RETRIEVE a", vec![Box::new(half)]).expect(1);
@@ -520,7 +520,7 @@ fn an_interrupted_upload_continues_at_the_remote_size() {
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", "550 none");
         let listener = server.epsv();
-        server.answer("STOR", "150 go on");
+        server.answer("STOR", "150 go ahead");
         let mut data = accept(&listener);
         assert!(take(&mut data, HALF) == noise(LARGE, 5)[..HALF]);
         server.close();
@@ -530,8 +530,8 @@ fn an_interrupted_upload_continues_at_the_remote_size() {
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", &format!("213 {HALF}"));
         let listener = server.epsv();
-        server.answer(&format!("REST {HALF}"), "350 go on");
-        server.answer("STOR", "150 go on");
+        server.answer(&format!("REST {HALF}"), "350 go ahead");
+        server.answer("STOR", "150 go ahead");
         let mut rest = Vec::new();
         accept(&listener).read_to_end(&mut rest).unwrap();
         assert!(rest == noise(LARGE, 5)[HALF..]);
@@ -553,7 +553,7 @@ fn an_upload_is_never_appended_to_an_old_file() {
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE", "213 1000");
         let listener = server.epsv();
-        server.answer("STOR", "150 go on");
+        server.answer("STOR", "150 go ahead");
         take(&mut accept(&listener), HALF);
         server.close();
     };
@@ -563,7 +563,7 @@ fn an_upload_is_never_appended_to_an_old_file() {
         // Like our own server, which keeps the old file until the new one is complete.
         server.answer("SIZE", "213 1000");
         let listener = server.epsv();
-        server.answer("STOR", "150 go on");
+        server.answer("STOR", "150 go ahead");
         let mut all = Vec::new();
         accept(&listener).read_to_end(&mut all).unwrap();
         assert!(all == noise(LARGE, 5));
@@ -611,9 +611,9 @@ fn reput_compares_the_end_of_the_remote_file() {
             }
             let listener = server.epsv();
             if same {
-                server.answer(&format!("REST {HALF}"), "350 go on");
+                server.answer(&format!("REST {HALF}"), "350 go ahead");
             }
-            server.answer("STOR", "150 go on");
+            server.answer("STOR", "150 go ahead");
             let mut rest = Vec::new();
             accept(&listener).read_to_end(&mut rest).unwrap();
             assert!(rest == noise(LARGE, 5)[from..]);
@@ -634,9 +634,9 @@ fn without_size_an_append_has_one_try() {
         server.answer("TYPE I", "200 binary");
         server.answer("SIZE a", "502 no");
         let listener = server.epsv();
-        server.answer("APPE a", "150 go on");
+        server.answer("APPE a", "150 go ahead");
         drop(accept(&listener).read_to_end(&mut Vec::new()));
-        server.say("426 broken off");
+        server.say("426 aborted");
         assert_eq!(server.next().as_deref(), Some("QUIT"));
     })
     .expect(1)
@@ -651,7 +651,7 @@ fn bytes_are_not_written_to_standard_output_twice() {
         server.answer("SIZE", "213 7");
         server.answer("MDTM", TIME);
         give(server.retr(), b"con");
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.answer("SIZE", "213 7");
         server.answer("MDTM", TIME);
         give(server.retr_from(3), b"tent");
@@ -666,7 +666,7 @@ fn bytes_are_not_written_to_standard_output_twice() {
         server.answer("SIZE", "213 7");
         server.answer("MDTM", "502 no");
         give(server.retr(), b"con");
-        server.say("426 broken off");
+        server.say("426 aborted");
         server.answer("SIZE", "213 7");
         server.finish();
     })
@@ -696,7 +696,7 @@ fn a_stream_that_cannot_resume_fails_with_the_first_error() {
             assert!(!run.stderr.contains("does not match the remote file"), "{run:#?}");
             run.stderr
         };
-        assert!(failed("426 broken off").ends_with(": 426 broken off\n"));
+        assert!(failed("426 aborted").ends_with(": 426 aborted\n"));
         assert!(failed("226 done").ends_with("sent only 7 of 9 bytes\n"));
     }
 }

@@ -148,7 +148,7 @@ fn a_directory_with_an_unreadable_line_keeps_what_is_below_it() {
     scenes.push(Listings::list(LIST_A_AND_D, leaked(format!("{list_b}junk\r\n"))));
     scenes.push(Listings::list(LIST_A_AND_D, "junk\r\n"));
     // The directory cannot be listed at all, or not completely.
-    for end in ["550 not for you", "426 broken off", "451 disk"] {
+    for end in ["550 not for you", "426 aborted", "451 disk"] {
         let ends = ["226 done", end];
         scenes.push(Listings { ends, ..Listings::mlsd(A_AND_D, "") });
         scenes.push(Listings { ends, ..Listings::list(LIST_A_AND_D, "") });
@@ -181,7 +181,7 @@ fn a_conflicting_file_is_not_removed_if_a_line_is_unreadable() {
 
 #[test]
 fn an_interrupted_listing_deletes_nothing() {
-    for end in ["426 broken off", "451 disk", "550 no", ""] {
+    for end in ["426 aborted", "451 disk", "550 no", ""] {
         for machine in [true, false] {
             for root in ["", if machine { A_AND_D } else { LIST_A_AND_D }] {
                 let listings = Listings { machine, root, below: "", ends: [end, "226 done"] };

@@ -105,7 +105,7 @@ impl ScriptedServer {
     /// Greets the client, whose first command must be AUTH TLS, and does the handshake.
     pub fn start_tls(&mut self, identity: &Identity, id: u8) {
         self.say("220 ready");
-        self.answer("AUTH TLS", "234 go on");
+        self.answer("AUTH TLS", "234 go ahead");
         self.accept_tls(identity, id).unwrap();
     }
 
@@ -200,7 +200,7 @@ impl ScriptedServer {
     /// Like [`ScriptedServer::retr`] from an offset, which the client must request.
     pub fn retr_from(&mut self, offset: usize) -> TcpStream {
         let listener = self.epsv();
-        self.answer(&format!("REST {offset}"), "350 go on");
+        self.answer(&format!("REST {offset}"), "350 go ahead");
         self.answer("RETR", "150 here it comes");
         accept(&listener)
     }

@@ -113,10 +113,10 @@ fn a_server_that_refuses_tls_gets_no_user_name() {
 #[test]
 fn cleartext_after_the_234_is_refused() {
     let pieces: [&[u8]; 4] = [
-        b"234 go on\r\n230 you are in\r\n",
-        b"234 go on\r\n2",
-        b"234-go on\r\n234 now\r\n\xff",
-        b"234 go on\r\n\r\n",
+        b"234 go ahead\r\n230 you are in\r\n",
+        b"234 go ahead\r\n2",
+        b"234-go ahead\r\n234 now\r\n\xff",
+        b"234 go ahead\r\n\r\n",
     ];
     at_once(pieces, |piece| {
         let script = |server: &mut ScriptedServer| {
@@ -134,7 +134,7 @@ fn cleartext_after_the_234_is_refused() {
 fn cleartext_instead_of_a_handshake_is_reported() {
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");
-        server.answer("AUTH TLS", "234 go on");
+        server.answer("AUTH TLS", "234 go ahead");
         // The 500 must not arrive together with the 234.
         server.tcp().peek(&mut [0]).unwrap();
         server.say("500 OOPS: cannot load the certificate");
@@ -161,7 +161,7 @@ fn cleartext_after_the_handshake_is_reported() {
 fn a_silent_handshake_times_out() {
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");
-        server.answer("AUTH TLS", "234 go on");
+        server.answer("AUTH TLS", "234 go ahead");
         while server.next().is_some() {}
     };
     let run = play_all(&Client::new(), &["--tls"], "PWD", vec![Box::new(script)]).expect(3);
@@ -175,7 +175,7 @@ fn tls_starts_before_the_password_if_the_server_requires_it() {
         let script: Script<'_> = Box::new(|server| {
             server.say("220 ready");
             server.answer("USER me", demand);
-            server.answer("AUTH TLS", "234 go on");
+            server.answer("AUTH TLS", "234 go ahead");
             server.accept_tls(&identity, 1).unwrap();
             server.answer("USER me", "331 password");
             server.answer("PASS secret", "230 in");
@@ -250,7 +250,7 @@ fn auth_by_quote_starts_tls() {
     for typed in ["AUTH TLS", "auth ssl"] {
         let first: Script<'_> = Box::new(|server| {
             server.say("220 ready");
-            server.answer(typed, "234 go on");
+            server.answer(typed, "234 go ahead");
             server.accept_tls(&identity, 1).unwrap();
             server.answer("USER me", "331 password");
             server.answer("PASS secret", "230 in");
@@ -275,7 +275,7 @@ fn after_auth_by_quote_nothing_is_sent_in_clear_if_tls_fails() {
     let Some(identity) = Identity::new() else { return };
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");
-        server.answer("AUTH TLS", "234 go on");
+        server.answer("AUTH TLS", "234 go ahead");
         assert!(server.accept_tls(&identity, 1).is_err() || server.next().is_none());
     };
     let options = ["-n", "-k", "--retries", "0"];
@@ -290,7 +290,7 @@ fn connect_without_operands_uses_tls_if_the_server_required_it_before() {
     let first: Script<'_> = Box::new(|server| {
         server.say("220 ready");
         server.answer("USER", "530 Non-anonymous sessions must use encryption.");
-        server.answer("AUTH TLS", "234 go on");
+        server.answer("AUTH TLS", "234 go ahead");
         server.accept_tls(&identity, 1).unwrap();
         server.answer("USER", "331 password");
         server.answer("PASS", "230 in");
@@ -322,7 +322,7 @@ fn a_reconnected_session_uses_tls_and_the_same_trust() {
         });
         let second: Script<'_> = Box::new(|server| {
             server.say("220 ready");
-            server.answer("AUTH TLS", "234 go on");
+            server.answer("AUTH TLS", "234 go ahead");
             server.accept_tls(second_identity, 1).unwrap();
             if !is_same {
                 return assert!(server.next().is_none());
@@ -424,7 +424,7 @@ fn garbage_instead_of_a_handshake_or_after_it_ends_the_connection() {
         let script: Script<'_> = Box::new(|server| {
             if is_early {
                 server.say("220 ready");
-                server.answer("AUTH TLS", "234 go on");
+                server.answer("AUTH TLS", "234 go ahead");
                 server.tcp().peek(&mut [0]).unwrap();
             } else {
                 server.welcome_to_tls(&identity, 1);

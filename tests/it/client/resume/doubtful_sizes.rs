@@ -58,7 +58,7 @@ impl Store {
                 }
                 "REST" => {
                     self.rest = operand.parse().unwrap();
-                    server.say("350 go on");
+                    server.say("350 go ahead");
                 }
                 "RETR" => {
                     self.content.append(&mut self.arriving);
@@ -79,7 +79,7 @@ impl Store {
             rest => rest,
         };
         self.content.truncate(from);
-        server.say("150 go on");
+        server.say("150 go ahead");
         server.data().read_to_end(&mut self.content).unwrap();
         if mem::take(&mut self.is_silent) {
             // The client leaves.

@@ -141,7 +141,7 @@ impl Lockstep {
                 "MLSD" => server.send(self.listing()),
                 "REST" => {
                     from = operand.parse().unwrap();
-                    server.say("350 go on");
+                    server.say("350 go ahead");
                 }
                 "RETR" => {
                     server.say("150 here");
@@ -150,7 +150,7 @@ impl Lockstep {
                     if self.cuts.load(Ordering::SeqCst) && self.is_at_limit() {
                         server.close();
                     }
-                    server.say(if all { "226 done" } else { "426 broken off" });
+                    server.say(if all { "226 done" } else { "426 aborted" });
                 }
                 "ABOR" => server.say("226 aborted"),
                 _ => return false,

@@ -39,7 +39,7 @@ fn serve(server: &mut ScriptedServer, let_in: &dyn Fn(TcpStream)) {
             "PWD" => server.say("257 \"/\""),
             "REST" => {
                 from = operand.parse().unwrap();
-                server.say("350 go on");
+                server.say("350 go ahead");
             }
             "RETR" => give(server, &content(operand)[std::mem::take(&mut from)..]),
             "STOR" => {

@@ -139,7 +139,7 @@ fn with_client(
 fn ctrl_c_ends_a_handshake() {
     let status = with_client(&["--tls", "-c", "PWD"], &Client::new(), |server, child| {
         server.say("220 ready");
-        server.answer("AUTH TLS", "234 go on");
+        server.answer("AUTH TLS", "234 go ahead");
         server.tcp().peek(&mut [0]).unwrap();
         signal(child, "INT");
         // The client has sent the beginning of a handshake, which is not a line.

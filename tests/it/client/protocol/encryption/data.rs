@@ -23,7 +23,7 @@ impl Passive<'_> {
 /// Negotiates a data connection, and starts the transfer of this verb.
 fn begin<'a>(server: &mut ScriptedServer, identity: &'a Identity, verb: &str) -> Passive<'a> {
     let listener = server.epsv();
-    server.answer(verb, "150 go on");
+    server.answer(verb, "150 go ahead");
     Passive { identity, listener }
 }
 
@@ -102,8 +102,8 @@ fn an_interrupted_download_is_resumed_over_the_same_session() {
         server.answer("SIZE", "213 200000");
         server.answer("MDTM", "213 20250102030405");
         let listener = server.epsv();
-        server.answer("REST 90000", "350 go on");
-        server.answer("RETR", "150 go on");
+        server.answer("REST 90000", "350 go ahead");
+        server.answer("RETR", "150 go ahead");
         let mut data = identity.accept(accept(&listener), 1).unwrap();
         assert!(data.is_resumed());
         data.write_all(&bytes[90_000..]).unwrap();
@@ -129,7 +129,7 @@ fn an_upload_ends_in_a_close_notify_and_waits_for_the_server_to_read_it() {
                 "SIZE" if stored == 0 => server.say("550 none"),
                 "SIZE" => server.say("213 4000000"),
                 "STOR" => {
-                    server.say("150 go on");
+                    server.say("150 go ahead");
                     let mut data = identity.accept(server.data(), 1).unwrap();
                     assert!(data.is_resumed());
                     assert!(data.all().unwrap() == bytes);
