@@ -317,7 +317,7 @@ fn the_tables_of_options_match_the_programs() {
         for call in rows.iter().flat_map(|row| &row.options) {
             let name = call.split(' ').next().unwrap().to_owned();
             let known = program.flags.iter().any(|flag| flag.spellings().contains(&name));
-            assert!(known, "{heading}: {name} is no option");
+            assert!(known, "{heading}: {name} is not an option");
         }
     }
 }
