@@ -323,7 +323,7 @@ fn name_in<'l>(line: &'l [u8], dir: Option<&Name>) -> Option<&'l [u8]> {
     is_name.then_some(name)
 }
 
-/// The files that match a pattern, and errors because of which there may be more.
+/// The files that match a pattern, and errors that may have hidden further matches.
 #[derive(Default)]
 pub(super) struct Expanded {
     pub(super) found: Vec<Found>,

@@ -308,7 +308,7 @@ impl Connection {
         self.lost
     }
 
-    /// Returns a clone of the socket, by which another thread can cut the connection.
+    /// Returns a clone of the socket, with which another thread can cut the connection.
     pub(in crate::client) fn socket(&self) -> Option<TcpStream> {
         self.control.stream().tcp().try_clone().ok()
     }
