@@ -1,7 +1,7 @@
 //! `ftp_load bare`: the minimal server, which does only what a transfer needs.
 //!
 //! It checks nothing: there is no login, no path check, no limit, no deadline and no ABOR, and the
-//! result of one read is taken as one line. It shows what the machine and a thread per client allow: RETR
+//! result of one read is treated as one line. It shows what the machine and a thread per client allow: RETR
 //! through a pipe without copying to user space (std uses splice), STOR through one large buffer,
 //! one passive listener per session, TCP_NODELAY, one write per reply. The difference to this server is
 //! the cost of everything else that a real server does.

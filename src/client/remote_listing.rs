@@ -76,7 +76,7 @@ pub(super) fn list_path(connection: &mut Connection, path: Option<&Name>) -> Res
     list_dir(connection, Some(path))
 }
 
-/// Returns the entry of a file by MLST (RFC 3659 section 7); `None` if it is a directory, or if the reply
+/// Returns the entry of a file from MLST (RFC 3659 section 7); `None` if it is a directory, or if the reply
 /// cannot be parsed.
 fn described_file(connection: &mut Connection, path: &Name) -> Result<Option<Entry>, Error> {
     let reply = match connection.call(&Command::Mlst(Some(path.clone()))) {

@@ -86,7 +86,7 @@ impl Connection {
         self.retrieve_from(name, 0, expected)
     }
 
-    /// Starts to fetch a file of `size` bytes from the offset `from` on.
+    /// Starts to fetch a file of `size` bytes starting at the offset `from`.
     pub(super) fn retrieve_from(
         &mut self,
         name: &Name,
@@ -139,7 +139,7 @@ impl Connection {
         self.store_from(name, 0)
     }
 
-    /// Starts to send a file from the offset `from` on.
+    /// Starts to send a file starting at the offset `from`.
     pub(super) fn store_from(
         &mut self,
         name: &Name,

@@ -270,7 +270,7 @@ fn prepare(socket: &impl Waitable) -> io::Result<()> {
     // Keepalive detects peers that disappeared, which would occupy a session until the idle timeout.
     let _ = sys::keep_alive(socket, PROBE_AFTER);
     // Commands and replies are single writes and must be sent at once (44 ms faster). This option is set last, because
-    // `Stream::new` takes it as a sign that all are set.
+    // `Stream::new` treats it as a sign that all are set.
     sys::no_delay(socket)
 }
 

@@ -86,7 +86,7 @@ impl Connection {
         self.features.iter().flat_map(|lines| lines.iter()).any(is_it)
     }
 
-    /// Returns the size and time of a file, by pipelined SIZE and MDTM if possible.
+    /// Returns the size and time of a file, with pipelined SIZE and MDTM if possible.
     pub(in crate::client) fn expected_size_and_time(
         &mut self,
         name: &Name,

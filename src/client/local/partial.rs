@@ -43,7 +43,7 @@ pub(in crate::client) struct Partial {
     of: RemoteIdentity,
     continuation: Continuation,
     files: PartialFiles,
-    /// The registered cleanup for the case that a signal ends the program.
+    /// The registered cleanup in case a signal ends the program.
     registration: Registration,
     /// The old target, if the download may continue it and has not compared it yet.
     base: Option<File>,
@@ -110,7 +110,7 @@ impl Partial {
         Partial::open(files, target, of, continuation)
     }
 
-    /// Returns the cleanup of a partial file for the case that a signal ends the program: a small file is
+    /// Returns the cleanup of a partial file in case a signal ends the program: a small file is
     /// removed, and for a larger one the message to the user is returned.
     fn cleanup(locked: &LockedPartial, of: &RemoteIdentity, continuation: Continuation) -> Cleanup {
         let (dir, name) = (Arc::clone(&locked.dir), locked.name.clone());

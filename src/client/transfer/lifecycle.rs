@@ -248,7 +248,7 @@ impl<'c> RunningTransfer<'c> {
         self.send_by(moved, |data, stall, watch| pump::send_file(file, bytes, data, stall, watch))
     }
 
-    /// Sends bytes, and calls `moved` with the number of bytes sent so far, at last with all of them.
+    /// Sends bytes, and calls `moved` with the number of bytes sent so far, finally with all of them.
     fn send_by(
         &mut self,
         mut moved: impl FnMut(u64),

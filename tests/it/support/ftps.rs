@@ -29,7 +29,7 @@ impl Ftps {
         Some(Ftps { server, identity, client })
     }
 
-    /// Does the TLS handshake on a connection and verifies the certificate. With `control`, it resumes the
+    /// Performs the TLS handshake on a connection and verifies the certificate. With `control`, it resumes the
     /// TLS session of that control connection.
     pub fn handshake(&self, tcp: TcpStream, control: Option<&Peer>) -> io::Result<Wire> {
         let tls = self.raw_handshake(tcp, control)?;
@@ -37,7 +37,7 @@ impl Ftps {
         Ok(Wire::Tls(Box::new(tls)))
     }
 
-    /// Does the TLS handshake without verifying the certificate.
+    /// Performs the TLS handshake without verifying the certificate.
     pub fn handshake_unverified(&self, tcp: TcpStream) -> io::Result<Tls> {
         self.raw_handshake(tcp, None)
     }

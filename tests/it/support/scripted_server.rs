@@ -96,7 +96,7 @@ impl ScriptedServer {
         }
     }
 
-    /// Does the TLS handshake. Data connections with the same `id` may resume its TLS session.
+    /// Performs the TLS handshake. Data connections with the same `id` may resume its TLS session.
     pub fn accept_tls(&mut self, identity: &Identity, id: u8) -> io::Result<()> {
         assert!(self.control.buffer().is_empty(), "the client speaks before the handshake");
         self.control.get_mut().accept(identity, id)

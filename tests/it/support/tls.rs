@@ -48,7 +48,7 @@ impl Identity {
         self.dir.path().join("certificate.pem")
     }
 
-    /// Does the handshake as the server. A TLS session can be resumed only with the same `id`.
+    /// Performs the handshake as the server. A TLS session can be resumed only with the same `id`.
     pub fn accept(&self, tcp: TcpStream, id: u8) -> io::Result<Wire> {
         let mut tls = self.context.accept(tcp, &[id; 16], None)?;
         wait_for(&mut tls, Tls::handshake)?;
@@ -75,7 +75,7 @@ impl Wire {
         matches!(self, Wire::Tls(tls) if tls.is_resumed())
     }
 
-    /// Does the TLS handshake as the server on a stream without TLS.
+    /// Performs the TLS handshake as the server on a stream without TLS.
     pub fn accept(&mut self, identity: &Identity, id: u8) -> io::Result<()> {
         *self = identity.accept(self.tcp().try_clone()?, id)?;
         Ok(())

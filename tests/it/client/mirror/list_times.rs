@@ -21,7 +21,7 @@ struct ListingServer {
     sent: usize,
 }
 
-/// Files in Berlin, with daylight saving time until October 26, and an old file of which only the day is listed.
+/// Files in Berlin, with daylight saving time until October 26, and an old file for which only the day is listed.
 const BERLIN: &[Stored] = &[
     ("july", "2025-07-01 12:00", "20250701100059"),
     ("july.2", "2025-07-20 00:30", "20250719223012"),

@@ -1,4 +1,4 @@
-//! The byte 255 in names, on servers that take it as the beginning of a Telnet command and on servers
+//! The byte 255 in names, on servers that treat it as the beginning of a Telnet command and on servers
 //! that do not. No command that changes a file is sent in a form that might name another file.
 //!
 //! In the scripts the byte 255 is [`X`].

@@ -63,7 +63,7 @@ fn a_multiline_reply_with_another_final_code_is_shown_at_the_timeout() {
 
 #[test]
 fn a_telnet_command_between_replies_is_ignored() {
-    // IAC NOP (RFC 854), by which a server keeps a connection alive.
+    // IAC NOP (RFC 854), with which a server keeps a connection alive.
     const NOP: &[u8] = b"\xff\xf1";
     let client = Client::with_file("up", "content");
     play(&client, "PWD; RETRIEVE a; STORE up; PWD", |server| {

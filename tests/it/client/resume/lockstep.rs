@@ -172,7 +172,7 @@ impl Lockstep {
         self.arrived() >= self.limit.load(Ordering::SeqCst)
     }
 
-    /// Sends a file from the offset `from` on; returns whether its end was reached.
+    /// Sends a file starting at the offset `from`; returns whether its end was reached.
     fn send(&self, data: &mut TcpStream, name: &str, from: usize) -> bool {
         let content = self.content(name);
         for at in (from..content.len()).step_by(PIECE) {

@@ -323,7 +323,7 @@ impl<'a> FileTransfers<'a> {
         Ok(Job::Download(download))
     }
 
-    /// Returns what is known of a file before its transfer. Sizes and times of LIST are not reliable
+    /// Returns what is known about a file before its transfer. Sizes and times of LIST are not reliable
     /// enough for a download.
     fn known(self, facts: &FileFacts) -> RemoteFacts {
         match self.upload || (facts.exact && !self.is_rough) {

@@ -1,7 +1,7 @@
 //! Plans the steps of a mirror from two trees and the user's rules, without any I/O.
 //!
 //! - A step never depends on a later one: conflicting files are removed first, then directories are made
-//!   from the top, then files and links, and at last files are deleted, from the bottom.
+//!   from the top, then files and links, and finally files are deleted, from the bottom.
 //! - Without `--delete` nothing is removed, and a conflict is an error.
 //! - Nothing is deleted below a directory that could not be listed, or in place of a file that is not
 //!   mirrored.
