@@ -28,7 +28,7 @@ const LARGEST_RECEIVED: usize = 256 * 1024;
 /// The largest buffer under TLS, in both directions; its 16 KiB records take equally long in any buffer.
 const LARGEST_UNDER_TLS: usize = 64 * 1024;
 
-/// The number of bytes after which the hooks are called although the loop did not wait. Even at the lowest speed
+/// The number of bytes after which the hooks are called even if the loop did not wait. Even at the lowest speed
 /// without waits this takes a few milliseconds.
 const CHECK_EVERY: u64 = 8 * 1024 * 1024;
 

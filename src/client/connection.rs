@@ -144,7 +144,7 @@ pub struct Connection {
     stored: Option<u64>,
     /// The commands and replies exchanged since the user's command began.
     exchange: Exchange,
-    /// The connection is a helper that works in parallel to the user's connection.
+    /// The connection is a helper that works in parallel with the user's connection.
     is_helper: bool,
     lost: bool,
 }

@@ -162,7 +162,7 @@ pub fn accept_from(
             Err(error) if is_transient(&error) => {}
             Err(error) => return Err(error),
         }
-        // Also after an unexpected connection: the hooks are checked between any two.
+        // The hooks are also checked after each unexpected connection.
         let (handle, until) = (Waitable::handle(listener), unexpected.limit(deadline));
         match wait_with(handle, Interest::Read, until, 0, hooks)? {
             Waited::Ready => {}

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-/// The number of days before the expiry of a certificate from which the server warns.
+/// The number of days before the expiry of a certificate at which the server starts to warn.
 const WARN_DAYS: i64 = 14;
 
 /// Creates the context of `--tls-cert`; `None` without that option.

@@ -39,7 +39,7 @@ impl ConnectionPlan {
         self
     }
 
-    /// Makes the connection a helper, which works in parallel to the original. `cancel` also interrupts
+    /// Makes the connection a helper, which works in parallel with the original. `cancel` also interrupts
     /// opening it.
     pub(in crate::client) fn helper(mut self, cancel: Interrupt) -> ConnectionPlan {
         self.settings.interrupt = cancel;
@@ -293,7 +293,7 @@ impl Connection {
         }
     }
 
-    /// Returns true if the connection works in parallel to the user's connection.
+    /// Returns true if the connection works in parallel with the user's connection.
     pub(in crate::client) fn is_helper(&self) -> bool {
         self.is_helper
     }

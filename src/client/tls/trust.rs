@@ -125,7 +125,7 @@ fn question(host: &str, wrong: &str, fingerprint: Pin) -> String {
     )
 }
 
-/// A connection after its handshake, whose certificate was not verified yet.
+/// A connection after its handshake, whose certificate has not been verified yet.
 pub(in crate::client) struct Unverified(Box<Tls>);
 
 impl Unverified {

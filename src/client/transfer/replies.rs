@@ -33,7 +33,7 @@ pub(super) struct ReplyTracker<'c> {
     pub(super) last: Option<Reply>,
     /// The error that stopped the transfer, if it is not `last`.
     pub(super) cause: Option<Error>,
-    /// The transfer is a download that has started, which can finish without the control connection.
+    /// The transfer is a download that has started, so it can finish without the control connection.
     pub(super) receiving: bool,
 }
 

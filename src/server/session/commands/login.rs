@@ -59,8 +59,8 @@ fn check_encrypted(
     }
 }
 
-/// PASS: the only way to log in. TLS is checked again, because since USER, CCC may have ended it or a
-/// reload may require it.
+/// PASS: the only way to log in. TLS is checked again, because CCC may have ended it
+/// since USER, or a reload may require it.
 pub(in crate::server::session) fn pass(
     server: &Server,
     settings: &Settings,
