@@ -12,7 +12,7 @@ fn busybox(site: &Site, applet: &str, options: &[&str]) -> Command {
 
 #[test]
 #[ignore = "needs busybox"]
-fn every_size_goes_both_ways() {
+fn every_size_round_trips() {
     let site = Site::start();
     for size in SIZES {
         site.put_here("file", &noise(size));
@@ -25,7 +25,7 @@ fn every_size_goes_both_ways() {
 
 #[test]
 #[ignore = "needs busybox"]
-fn every_name_goes_both_ways() {
+fn every_name_round_trips() {
     let site = Site::start();
     for name in NAMES {
         site.put_here("file", name);
@@ -44,7 +44,7 @@ fn a_download_is_resumed() {
     site.put_here("file", &noise(LARGE)[..LARGE / 3]);
     run(busybox(&site, "ftpget", &["-c"]).args(["file", "file"]));
     assert_holds(site.here("file"), &noise(LARGE));
-    site.assert_told("REST");
+    site.assert_sent("REST");
 }
 
 #[test]

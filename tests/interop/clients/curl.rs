@@ -26,7 +26,7 @@ fn download(site: &Site, args: &[&str], name: &[u8]) -> Vec<u8> {
 }
 
 /// Uploads and downloads a file of every size; `verb` is the command for data connections.
-fn every_size_goes_both_ways(site: &Site, args: &[&str], verb: &str) {
+fn every_size_round_trips(site: &Site, args: &[&str], verb: &str) {
     for size in SIZES {
         let content = noise(size);
         site.put_here("file", &content);
@@ -39,43 +39,43 @@ fn every_size_goes_both_ways(site: &Site, args: &[&str], verb: &str) {
 
 #[test]
 #[ignore = "needs curl"]
-fn every_size_goes_both_ways_by_epsv() {
-    every_size_goes_both_ways(&Site::start(), &[], "EPSV");
+fn every_size_round_trips_with_epsv() {
+    every_size_round_trips(&Site::start(), &[], "EPSV");
 }
 
 #[test]
 #[ignore = "needs curl"]
-fn every_size_goes_both_ways_by_pasv() {
-    every_size_goes_both_ways(&Site::start(), &["--disable-epsv"], "PASV");
+fn every_size_round_trips_with_pasv() {
+    every_size_round_trips(&Site::start(), &["--disable-epsv"], "PASV");
 }
 
 #[test]
 #[ignore = "needs curl"]
-fn every_size_goes_both_ways_by_eprt() {
-    every_size_goes_both_ways(&Site::start(), &["-P", "-"], "EPRT");
+fn every_size_round_trips_with_eprt() {
+    every_size_round_trips(&Site::start(), &["-P", "-"], "EPRT");
 }
 
 #[test]
 #[ignore = "needs curl"]
-fn every_size_goes_both_ways_by_port() {
-    every_size_goes_both_ways(&Site::start(), &["-P", "-", "--disable-eprt"], "PORT");
+fn every_size_round_trips_with_port() {
+    every_size_round_trips(&Site::start(), &["-P", "-", "--disable-eprt"], "PORT");
 }
 
 #[test]
 #[ignore = "needs curl and IPv6"]
-fn every_size_goes_both_ways_by_epsv_over_ipv6() {
-    every_size_goes_both_ways(&Site::start_on("::1"), &[], "EPSV");
+fn every_size_round_trips_with_epsv_over_ipv6() {
+    every_size_round_trips(&Site::start_on("::1"), &[], "EPSV");
 }
 
 #[test]
 #[ignore = "needs curl and IPv6"]
-fn every_size_goes_both_ways_by_eprt_over_ipv6() {
-    every_size_goes_both_ways(&Site::start_on("::1"), &["-P", "-"], "EPRT");
+fn every_size_round_trips_with_eprt_over_ipv6() {
+    every_size_round_trips(&Site::start_on("::1"), &["-P", "-"], "EPRT");
 }
 
 #[test]
 #[ignore = "needs curl"]
-fn every_name_goes_both_ways() {
+fn every_name_round_trips() {
     let site = Site::start();
     for name in NAMES {
         let content = noise(name.len() * 1000);
@@ -104,7 +104,7 @@ fn append_adds_to_a_file() {
     site.put_here("file", b"tail");
     upload(&site, &["-a"], b"file");
     assert_holds(site.there("file"), b"head tail");
-    site.assert_told("APPE");
+    site.assert_sent("APPE");
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn a_download_is_resumed() {
     site.put_here("file", &content[..LARGE / 3]);
     run(curl(&site, &["-C", "-", "-O"]).arg(site.url("file")));
     assert_holds(site.here("file"), &content);
-    site.assert_told("REST");
+    site.assert_sent("REST");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn an_upload_of_a_new_file_is_resumed_after_curl_was_killed() {
 
 #[test]
 #[ignore = "needs curl"]
-fn an_upload_that_broke_off_leaves_the_old_file() {
+fn an_interrupted_upload_leaves_the_old_file() {
     let site = Site::start();
     site.put_there("file", b"old");
     site.put_here("file", &noise(LARGE));
@@ -170,7 +170,7 @@ fn an_upload_that_broke_off_leaves_the_old_file() {
 
 #[test]
 #[ignore = "needs curl"]
-fn a_curl_that_is_killed_leaves_the_old_file_whole() {
+fn a_curl_that_is_killed_leaves_the_old_file_complete() {
     // By chance, the server may see the end of the data before the end of the control connection, so
     // several rounds are needed.
     for round in 0..5 {
@@ -311,7 +311,7 @@ fn a_path_from_the_root_is_found() {
 
 #[test]
 #[ignore = "needs curl"]
-fn size_and_time_are_told() {
+fn size_and_time_are_reported() {
     let site = Site::start();
     site.put_there("file", &noise(4321));
     touch(&site.there("file"), 1_000_000_000);
@@ -355,7 +355,7 @@ fn one_connection_carries_many_transfers() {
 
 #[test]
 #[ignore = "needs curl"]
-fn what_is_missing_has_its_own_exit_status() {
+fn a_missing_file_has_its_own_exit_status() {
     let site = Site::start();
     const NO_SUCH_DIRECTORY: i32 = 9;
     const NO_SUCH_FILE: i32 = 78;
@@ -366,7 +366,7 @@ fn what_is_missing_has_its_own_exit_status() {
 
 #[test]
 #[ignore = "needs curl"]
-fn a_stranger_is_refused() {
+fn a_wrong_login_is_refused() {
     const LOGIN_DENIED: i32 = 67;
     let site = Site::start();
     run_to_fail(curl(&site, &["-u", "stranger:secret"]).arg(site.url("")), LOGIN_DENIED);

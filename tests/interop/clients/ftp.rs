@@ -37,7 +37,7 @@ fn escaped(name: &[u8]) -> Vec<u8> {
 
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
-fn every_size_goes_both_ways() {
+fn every_size_round_trips() {
     for ftp in PROGRAMS {
         let site = Site::start();
         for size in SIZES {
@@ -46,13 +46,13 @@ fn every_size_goes_both_ways() {
             assert_holds(site.there("file"), &noise(size));
             assert_holds(site.here("back"), &noise(size));
         }
-        site.assert_told(ftp.verb);
+        site.assert_sent(ftp.verb);
     }
 }
 
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
-fn every_name_goes_both_ways() {
+fn every_name_round_trips() {
     for ftp in PROGRAMS {
         let site = Site::start();
         let mut script = b"binary\n".to_vec();
@@ -73,7 +73,7 @@ fn every_name_goes_both_ways() {
 
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
-fn lines_go_both_ways() {
+fn lines_round_trip() {
     for ftp in PROGRAMS {
         let site = Site::start();
         site.put_here("text", TEXT);
@@ -86,7 +86,7 @@ fn lines_go_both_ways() {
 
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
-fn many_files_go_both_ways() {
+fn many_files_round_trip() {
     for ftp in PROGRAMS {
         let site = Site::start();
         ["one", "two", "three"].iter().for_each(|name| site.put_here(name, name.as_bytes()));

@@ -28,7 +28,7 @@ fn python_in(site: &Site, encoding: &str, program: &str) {
     run(site.client("python3").args(["-c", &program, site.host(), &site.port(), encoding]));
 }
 
-fn every_size_goes_both_ways(site: &Site, passive: &str) {
+fn every_size_round_trips(site: &Site, passive: &str) {
     for size in SIZES {
         site.put_here(size.to_string(), &noise(size));
     }
@@ -51,39 +51,39 @@ for name in sorted(os.listdir()):
 
 #[test]
 #[ignore = "needs python3"]
-fn every_size_goes_both_ways_passively() {
+fn every_size_round_trips_in_passive_mode() {
     let site = Site::start();
-    every_size_goes_both_ways(&site, "True");
-    site.assert_told("PASV");
+    every_size_round_trips(&site, "True");
+    site.assert_sent("PASV");
 }
 
 #[test]
 #[ignore = "needs python3"]
-fn every_size_goes_both_ways_actively() {
+fn every_size_round_trips_in_active_mode() {
     let site = Site::start();
-    every_size_goes_both_ways(&site, "False");
-    site.assert_told("PORT");
+    every_size_round_trips(&site, "False");
+    site.assert_sent("PORT");
 }
 
 #[test]
 #[ignore = "needs python3 and IPv6"]
-fn every_size_goes_both_ways_passively_over_ipv6() {
+fn every_size_round_trips_in_passive_mode_over_ipv6() {
     let site = Site::start_on("::1");
-    every_size_goes_both_ways(&site, "True");
-    site.assert_told("EPSV");
+    every_size_round_trips(&site, "True");
+    site.assert_sent("EPSV");
 }
 
 #[test]
 #[ignore = "needs python3 and IPv6"]
-fn every_size_goes_both_ways_actively_over_ipv6() {
+fn every_size_round_trips_in_active_mode_over_ipv6() {
     let site = Site::start_on("::1");
-    every_size_goes_both_ways(&site, "False");
-    site.assert_told("EPRT");
+    every_size_round_trips(&site, "False");
+    site.assert_sent("EPRT");
 }
 
 #[test]
 #[ignore = "needs python3"]
-fn every_name_goes_both_ways() {
+fn every_name_round_trips() {
     let site = Site::start();
     for name in NAMES {
         site.put_here(name, name);
@@ -109,7 +109,7 @@ same(sorted(n for n, facts in ftp.mlsd() if facts['type'] == 'file'), sorted(ftp
 
 #[test]
 #[ignore = "needs python3"]
-fn lines_go_both_ways() {
+fn lines_round_trip() {
     let site = Site::start();
     site.put_here("text", TEXT);
     let program = "
@@ -204,7 +204,7 @@ same(ftp.size('text'), 6)
 
 #[test]
 #[ignore = "needs python3"]
-fn a_download_is_aborted_and_the_session_goes_on() {
+fn a_download_is_aborted_and_the_session_continues() {
     let site = Site::start();
     site.put_there("large", &noise(50 * 1024 * 1024));
     site.put_there("small", b"content");
@@ -285,7 +285,7 @@ fn append_adds_to_a_file() {
 
 #[test]
 #[ignore = "needs python3"]
-fn a_unique_name_is_told() {
+fn a_unique_name_is_reported() {
     let site = Site::start();
     let program = "
 lines = []
@@ -300,7 +300,7 @@ ftp.rename(name, 'file')
 
 #[test]
 #[ignore = "needs python3"]
-fn a_size_is_told_before_the_transfer() {
+fn a_size_is_reported_before_the_transfer() {
     let site = Site::start();
     site.put_there("file", &noise(54321));
     let program = "
@@ -336,7 +336,7 @@ same(len(ftp.nlst()), 300)
 
 #[test]
 #[ignore = "needs python3"]
-fn a_stranger_is_refused_and_may_try_again() {
+fn a_refused_login_can_be_repeated() {
     let program = "
 try:
     ftp.login('stranger', 'secret')

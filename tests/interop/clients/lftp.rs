@@ -22,7 +22,7 @@ fn lftp(site: &Site, script: &str) -> Command {
     command
 }
 
-fn every_size_goes_both_ways(site: &Site, setting: &str) {
+fn every_size_round_trips(site: &Site, setting: &str) {
     for size in SIZES {
         let content = noise(size);
         site.put_here("file", &content);
@@ -35,29 +35,29 @@ fn every_size_goes_both_ways(site: &Site, setting: &str) {
 
 #[test]
 #[ignore = "needs lftp"]
-fn every_size_goes_both_ways_passively() {
-    every_size_goes_both_ways(&Site::start(), "set ftp:passive-mode yes");
+fn every_size_round_trips_in_passive_mode() {
+    every_size_round_trips(&Site::start(), "set ftp:passive-mode yes");
 }
 
 #[test]
 #[ignore = "needs lftp"]
-fn every_size_goes_both_ways_actively() {
+fn every_size_round_trips_in_active_mode() {
     let site = Site::start();
-    every_size_goes_both_ways(&site, "set ftp:passive-mode no");
-    site.assert_told("PORT");
+    every_size_round_trips(&site, "set ftp:passive-mode no");
+    site.assert_sent("PORT");
 }
 
 #[test]
 #[ignore = "needs lftp and IPv6"]
-fn every_size_goes_both_ways_over_ipv6() {
+fn every_size_round_trips_over_ipv6() {
     let site = Site::start_on("::1");
-    every_size_goes_both_ways(&site, "set ftp:passive-mode yes");
-    site.assert_told("EPSV");
+    every_size_round_trips(&site, "set ftp:passive-mode yes");
+    site.assert_sent("EPSV");
 }
 
 #[test]
 #[ignore = "needs lftp"]
-fn lines_go_both_ways() {
+fn lines_round_trip() {
     let site = Site::start();
     site.put_here("text", TEXT);
     run(&mut lftp(&site, "put -a text; get -a text -o back"));
@@ -67,7 +67,7 @@ fn lines_go_both_ways() {
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_tree_of_every_name_goes_both_ways() {
+fn a_tree_of_every_name_round_trips() {
     let site = Site::start();
     plant(&site.here("tree"));
     run(&mut lftp(&site, "mirror -R tree up; mirror up back"));
@@ -77,7 +77,7 @@ fn a_tree_of_every_name_goes_both_ways() {
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_tree_goes_both_ways_by_parallel_connections() {
+fn a_tree_round_trips_over_parallel_connections() {
     let site = Site::start();
     for number in 0..100 {
         let name = format!("tree/{}/{number}", number % 7);
@@ -91,7 +91,7 @@ fn a_tree_goes_both_ways_by_parallel_connections() {
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_tree_goes_both_ways_with_commands_sent_ahead() {
+fn a_tree_round_trips_with_pipelined_commands() {
     let site = Site::start();
     plant(&site.here("tree"));
     let ahead = "set ftp:sync-mode off";
@@ -102,12 +102,12 @@ fn a_tree_goes_both_ways_with_commands_sent_ahead() {
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_tree_is_fetched_by_lists_alone() {
+fn a_tree_is_fetched_with_list_only() {
     let site = Site::start();
     plant(&site.there("tree"));
     run(&mut lftp(&site, "set ftp:use-mlsd no; mirror tree back"));
     assert_same_tree(&site.here("back"), &site.there("tree"));
-    site.assert_told("LIST");
+    site.assert_sent("LIST");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_second_mirror_has_nothing_to_do() {
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_mirror_takes_over_what_changed_and_went() {
+fn a_mirror_transfers_changes_and_deletions() {
     let site = Site::start();
     plant(&site.here("tree"));
     run(&mut lftp(&site, "mirror -R tree up; mirror up back"));
@@ -137,14 +137,14 @@ fn a_mirror_takes_over_what_changed_and_went() {
 
 #[test]
 #[ignore = "needs lftp"]
-fn one_file_comes_in_pieces_by_parallel_connections() {
+fn one_file_is_downloaded_over_parallel_connections() {
     let site = Site::start();
     let content = noise(50 * 1024 * 1024);
     site.put_there("file", &content);
     // A rate limit, so that no connection finishes before the others have begun.
     run(&mut lftp(&site, "set net:limit-rate 20M:20M; pget -n 4 file"));
     assert_holds(site.here("file"), &content);
-    site.assert_told("REST");
+    site.assert_sent("REST");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_download_is_resumed() {
     site.put_here("file", &content[..LARGE / 3]);
     run(&mut lftp(&site, "get -c file"));
     assert_holds(site.here("file"), &content);
-    site.assert_told("REST");
+    site.assert_sent("REST");
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn an_upload_is_resumed_where_the_file_ends() {
     site.put_here("file", &content);
     run(&mut lftp(&site, "put -c file"));
     assert_holds(site.there("file"), &content);
-    site.assert_told("REST");
+    site.assert_sent("REST");
 }
 
 /// Kills lftp in the middle of an upload over a file that holds `old`, and resumes by a command.
@@ -191,19 +191,19 @@ fn resumed_after_lftp_was_killed(old: Option<&[u8]>) {
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_new_file_is_whole_after_a_cut_and_put_c() {
+fn a_new_file_is_complete_after_a_cut_and_put_c() {
     resumed_after_lftp_was_killed(None);
 }
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_file_that_was_short_is_whole_after_a_cut_and_put_c() {
+fn a_file_that_was_short_is_complete_after_a_cut_and_put_c() {
     resumed_after_lftp_was_killed(Some(&[b'o'; 1000]));
 }
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_file_that_was_long_is_whole_after_a_cut_and_put_c() {
+fn a_file_that_was_long_is_complete_after_a_cut_and_put_c() {
     resumed_after_lftp_was_killed(Some(&vec![b'o'; LARGE - 1]));
 }
 
@@ -228,25 +228,25 @@ fn resumed_after_the_server_was_killed(host: &str, old: Option<&[u8]>) {
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_new_file_is_whole_after_the_server_was_killed() {
+fn a_new_file_is_complete_after_the_server_was_killed() {
     resumed_after_the_server_was_killed("127.0.1.1", None);
 }
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_file_that_was_short_is_whole_after_the_server_was_killed() {
+fn a_file_that_was_short_is_complete_after_the_server_was_killed() {
     resumed_after_the_server_was_killed("127.0.1.2", Some(&[b'o'; 1000]));
 }
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_file_that_was_long_is_whole_after_the_server_was_killed() {
+fn a_file_that_was_long_is_complete_after_the_server_was_killed() {
     resumed_after_the_server_was_killed("127.0.1.3", Some(&vec![b'o'; LARGE - 1]));
 }
 
 #[test]
 #[ignore = "needs lftp"]
-fn a_download_is_whole_after_the_server_was_killed() {
+fn a_download_is_complete_after_the_server_was_killed() {
     let mut site = Site::start_on("127.0.1.4");
     let content = noise(LARGE);
     site.put_there("file", &content);
@@ -314,7 +314,7 @@ fn a_file_is_shown() {
 
 #[test]
 #[ignore = "needs lftp"]
-fn what_is_missing_is_a_failure() {
+fn a_missing_file_is_a_failure() {
     let site = Site::start();
     run_to_fail(&mut lftp(&site, "get missing"), 1);
     run_to_fail(&mut lftp(&site, "cd missing"), 1);

@@ -20,7 +20,7 @@ fn ncftpls(site: &Site, options: &[&str], path: &str) -> Vec<u8> {
     run(command.args(["-t", "20"]).args(options).arg(site.url(path))).stdout
 }
 
-fn every_size_goes_both_ways(site: &Site, mode: &str) {
+fn every_size_round_trips(site: &Site, mode: &str) {
     for size in SIZES {
         site.put_here("file", &noise(size));
         run(ncftp(site, "ncftpput", &[mode]).args(["/", "file"]));
@@ -33,23 +33,23 @@ fn every_size_goes_both_ways(site: &Site, mode: &str) {
 
 #[test]
 #[ignore = "needs ncftp"]
-fn every_size_goes_both_ways_passively() {
+fn every_size_round_trips_in_passive_mode() {
     let site = Site::start();
-    every_size_goes_both_ways(&site, "-F");
-    site.assert_told("PASV");
+    every_size_round_trips(&site, "-F");
+    site.assert_sent("PASV");
 }
 
 #[test]
 #[ignore = "needs ncftp"]
-fn every_size_goes_both_ways_actively() {
+fn every_size_round_trips_in_active_mode() {
     let site = Site::start();
-    every_size_goes_both_ways(&site, "-E");
-    site.assert_told("PORT");
+    every_size_round_trips(&site, "-E");
+    site.assert_sent("PORT");
 }
 
 #[test]
 #[ignore = "needs ncftp"]
-fn a_tree_of_every_name_goes_both_ways() {
+fn a_tree_of_every_name_round_trips() {
     let site = Site::start();
     NAMES.iter().for_each(|name| site.put_here([b"tree/sub dir/", *name].concat(), name));
     run(ncftp(&site, "ncftpput", &["-R"]).args(["/", "tree"]));
@@ -79,7 +79,7 @@ fn a_download_is_resumed() {
     site.put_here("file", &noise(LARGE)[..LARGE / 3]);
     run(ncftp(&site, "ncftpget", &["-z"]).args([".", "/file"]));
     assert_holds(site.here("file"), &noise(LARGE));
-    site.assert_told("REST");
+    site.assert_sent("REST");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn an_upload_under_another_name_is_renamed() {
     site.put_here("file", b"content");
     run(ncftp(&site, "ncftpput", &["-T", "tmp."]).args(["/", "file"]));
     assert_holds(site.there("file"), b"content");
-    site.assert_told("RNTO");
+    site.assert_sent("RNTO");
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn files_are_deleted_after_their_transfer() {
 
 #[test]
 #[ignore = "needs ncftp"]
-fn times_are_kept_both_ways() {
+fn times_are_kept_in_both_directions() {
     const LONG_AGO: u64 = 1_000_000_000;
     let site = Site::start();
     site.put_here("file", b"content");

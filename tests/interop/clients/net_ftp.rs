@@ -40,7 +40,7 @@ fn perl(site: &Site, mode: Mode, program: &str) {
     run(&mut command);
 }
 
-fn every_size_goes_both_ways(site: &Site, mode: Mode) {
+fn every_size_round_trips(site: &Site, mode: Mode) {
     for size in SIZES {
         site.put_here("file", &noise(size));
         perl(
@@ -57,30 +57,30 @@ fn every_size_goes_both_ways(site: &Site, mode: Mode) {
 
 #[test]
 #[ignore = "needs perl"]
-fn every_size_goes_both_ways_passively() {
+fn every_size_round_trips_in_passive_mode() {
     let site = Site::start();
-    every_size_goes_both_ways(&site, Mode::Passive);
-    site.assert_told("PASV");
+    every_size_round_trips(&site, Mode::Passive);
+    site.assert_sent("PASV");
 }
 
 #[test]
 #[ignore = "needs perl"]
-fn every_size_goes_both_ways_actively() {
+fn every_size_round_trips_in_active_mode() {
     let site = Site::start();
-    every_size_goes_both_ways(&site, Mode::Active);
-    site.assert_told("PORT");
+    every_size_round_trips(&site, Mode::Active);
+    site.assert_sent("PORT");
 }
 
 #[test]
 #[ignore = "needs perl and IPv6"]
-fn every_size_goes_both_ways_over_ipv6() {
-    every_size_goes_both_ways(&Site::start_on("::1"), Mode::Passive);
-    every_size_goes_both_ways(&Site::start_on("::1"), Mode::Active);
+fn every_size_round_trips_over_ipv6() {
+    every_size_round_trips(&Site::start_on("::1"), Mode::Passive);
+    every_size_round_trips(&Site::start_on("::1"), Mode::Active);
 }
 
 #[test]
 #[ignore = "needs perl"]
-fn every_name_goes_both_ways() {
+fn every_name_round_trips() {
     let site = Site::start();
     NAMES.iter().for_each(|name| site.put_here(name, name));
     let program = r#"
@@ -99,7 +99,7 @@ fn every_name_goes_both_ways() {
 
 #[test]
 #[ignore = "needs perl"]
-fn lines_go_both_ways() {
+fn lines_round_trip() {
     let site = Site::start();
     site.put_here("text", TEXT);
     let program = "
@@ -124,7 +124,7 @@ fn a_download_starts_in_the_middle() {
 
 #[test]
 #[ignore = "needs perl"]
-fn a_download_is_aborted_and_the_session_goes_on() {
+fn a_download_is_aborted_and_the_session_continues() {
     let site = Site::start();
     site.put_there("file", &noise(50 * 1024 * 1024));
     let program = "

@@ -66,7 +66,7 @@ fn outcome(program: &str, options: &[&str], script: &str) -> Outcome {
 }
 
 #[track_caller]
-fn all_do_the_same(script: &str) {
+fn all_have_the_same_result(script: &str) {
     let ours = outcome(OURS, &["-n", "-i"], script);
     for program in CLASSIC {
         let differ = ours.differences(&outcome(program, &["-n", "-i"], script));
@@ -77,7 +77,7 @@ fn all_do_the_same(script: &str) {
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
 fn one_file_at_a_time() {
-    all_do_the_same(
+    all_have_the_same_result(
         "binary\nhash\nput image\nput image copy\nput \"with space\"\nget one.c\nget two.c here.c\n\
          cd pub\nput image deep/image\nget deep/file file\nls . listed\nlcd .\ndelete deep/file\n!rm listed",
     );
@@ -86,7 +86,7 @@ fn one_file_at_a_time() {
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
 fn directories_names_and_modes() {
-    all_do_the_same(
+    all_have_the_same_result(
         "mkdir new\ncd new\nmkdir below\nrmdir below\ncdup\nrename one.c new/moved.c\n\
          delete two.c\ncd pub/deep\ncd ../..\nrename pub/deep/file file\nrmdir pub/deep\n\
          chmod 600 file\nsize file\nmodtime file\nsystem\nstatus\nverbose\npwd",
@@ -96,7 +96,7 @@ fn directories_names_and_modes() {
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
 fn texts_and_images() {
-    all_do_the_same(
+    all_have_the_same_result(
         "ascii\nput text\nget text back\nbinary\nput image\ntype ascii\nput text again\n\
          type binary\nget again\nbell\nglob\nglob\nprompt\nprompt\nnlist . names",
     );
@@ -105,7 +105,7 @@ fn texts_and_images() {
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
 fn macros_and_deletions() {
-    all_do_the_same(
+    all_have_the_same_result(
         "binary\nmacdef fetch\nget $1 $2\ndelete $1\n\n$ fetch one.c first\nmdelete two.c\n\
          macdef all\nput $i\n\n$ all text image",
     );
@@ -114,7 +114,7 @@ fn macros_and_deletions() {
 /// Unlike classic clients, ours reports a failed script in its exit status.
 #[test]
 #[ignore = "needs tnftp and inetutils-ftp"]
-fn a_script_that_fails_says_so() {
+fn a_failed_script_sets_the_exit_status() {
     let site = site();
     let script = format!(
         "open {} {}\nuser anonymous me@\nget missing\nget one.c\nbye\n",

@@ -15,7 +15,7 @@ fn curl(site: &Site, args: &[&str]) -> Command {
     command
 }
 
-fn every_size_goes_both_ways_by_curl(site: &Site, args: &[&str], url: &str) {
+fn every_size_round_trips_with_curl(site: &Site, args: &[&str], url: &str) {
     for size in SIZES {
         let content = noise(size);
         site.put_here("file", &content);
@@ -28,43 +28,43 @@ fn every_size_goes_both_ways_by_curl(site: &Site, args: &[&str], url: &str) {
 
 #[test]
 #[ignore = "needs curl with TLS"]
-fn every_size_goes_both_ways_by_auth_tls() {
+fn every_size_round_trips_with_auth_tls() {
     let site = Site::start_with_tls(&REQUIRE);
     let url = site.url("");
     // Passive mode only: in active mode, curl 7.88 does not start TLS on the data connection.
     for args in [&["--tlsv1.3"][..], &["--tls-max", "1.2"], &["--disable-epsv"]] {
-        every_size_goes_both_ways_by_curl(&site, args, &url);
+        every_size_round_trips_with_curl(&site, args, &url);
     }
-    site.assert_told("AUTH");
-    site.assert_told("PASV");
+    site.assert_sent("AUTH");
+    site.assert_sent("PASV");
 }
 
 #[test]
 #[ignore = "needs curl with TLS"]
-fn every_size_goes_both_ways_where_tls_comes_first() {
+fn every_size_round_trips_with_implicit_tls() {
     let site = Site::start_with_tls(&REQUIRE);
     let url = format!("ftps://127.0.0.1:{}/", site.tls_port());
     for args in [&["--tlsv1.3"][..], &["--tls-max", "1.2"]] {
-        every_size_goes_both_ways_by_curl(&site, args, &url);
+        every_size_round_trips_with_curl(&site, args, &url);
     }
     assert_eq!(site.count("AUTH"), 0);
 }
 
 #[test]
 #[ignore = "needs curl with TLS"]
-fn every_size_goes_both_ways_after_ccc() {
+fn every_size_round_trips_after_ccc() {
     let site = Site::start_with_tls(&["--tls-ccc", "--tls-reuse", "require"]);
     let url = site.url("");
     for mode in ["passive", "active"] {
         let args = ["--ftp-ssl-ccc", "--ftp-ssl-ccc-mode", mode];
-        every_size_goes_both_ways_by_curl(&site, &args, &url);
+        every_size_round_trips_with_curl(&site, &args, &url);
     }
-    site.assert_told("CCC");
+    site.assert_sent("CCC");
 }
 
 #[test]
 #[ignore = "needs curl with TLS"]
-fn several_uploads_of_one_run_arrive_whole() {
+fn several_uploads_of_one_run_are_complete() {
     let site = Site::start_with_tls(&REQUIRE);
     let mut command = curl(&site, &[]);
     for number in 0..4 {
@@ -80,7 +80,7 @@ fn several_uploads_of_one_run_arrive_whole() {
 
 #[test]
 #[ignore = "needs curl with TLS"]
-fn without_tls_nobody_is_let_in() {
+fn logins_without_tls_are_refused() {
     let site = Site::start_with_tls(&[]);
     site.put_there("file", b"content");
     let mut command = site.client("curl");
@@ -102,7 +102,7 @@ fn lftp(site: &Site, settings: &str, script: &str) -> Command {
 
 #[test]
 #[ignore = "needs lftp with TLS"]
-fn lftp_mirrors_both_ways() {
+fn lftp_mirrors_in_both_directions() {
     for settings in ["", "set ftp:passive-mode no"] {
         let site = Site::start_with_tls(&REQUIRE);
         for size in SIZES {
@@ -113,7 +113,7 @@ fn lftp_mirrors_both_ways() {
             assert_holds(site.there(format!("up/dir/{size}")), &noise(size));
             assert_holds(site.here(format!("back/dir/{size}")), &noise(size));
         }
-        site.assert_told("PROT");
+        site.assert_sent("PROT");
     }
 }
 

@@ -14,7 +14,7 @@ fn wget(site: &Site, options: &[&str], path: &str) -> Command {
     command
 }
 
-fn every_size_comes(site: &Site, options: &[&str]) {
+fn every_size_is_downloaded(site: &Site, options: &[&str]) {
     for size in SIZES {
         site.put_there("file", &noise(size));
         let _ = fs::remove_file(site.here("file"));
@@ -25,31 +25,31 @@ fn every_size_comes(site: &Site, options: &[&str]) {
 
 #[test]
 #[ignore = "needs wget"]
-fn every_size_comes_passively() {
+fn every_size_is_downloaded_in_passive_mode() {
     let site = Site::start();
-    every_size_comes(&site, &[]);
-    site.assert_told("PASV");
+    every_size_is_downloaded(&site, &[]);
+    site.assert_sent("PASV");
 }
 
 #[test]
 #[ignore = "needs wget"]
-fn every_size_comes_actively() {
+fn every_size_is_downloaded_in_active_mode() {
     let site = Site::start();
-    every_size_comes(&site, &["--no-passive-ftp"]);
-    site.assert_told("PORT");
+    every_size_is_downloaded(&site, &["--no-passive-ftp"]);
+    site.assert_sent("PORT");
 }
 
 #[test]
 #[ignore = "needs wget and IPv6"]
-fn every_size_comes_over_ipv6() {
+fn every_size_is_downloaded_over_ipv6() {
     let site = Site::start_on("::1");
-    every_size_comes(&site, &[]);
-    site.assert_told("EPSV");
+    every_size_is_downloaded(&site, &[]);
+    site.assert_sent("EPSV");
 }
 
 #[test]
 #[ignore = "needs wget"]
-fn a_tree_of_every_name_comes() {
+fn a_tree_of_every_name_is_downloaded() {
     let site = Site::start();
     NAMES.iter().for_each(|name| site.put_there([b"tree/sub dir/", *name].concat(), name));
     // The names are kept unchanged, without the host name in front of them.
@@ -61,7 +61,7 @@ fn a_tree_of_every_name_comes() {
 
 #[test]
 #[ignore = "needs wget"]
-fn only_what_has_changed_comes_again() {
+fn only_changed_files_are_downloaded_again() {
     let site = Site::start();
     for name in ["tree/old", "tree/new"] {
         site.put_there(name, b"first");
@@ -99,7 +99,7 @@ fn a_download_is_resumed() {
     site.put_here("file", &noise(LARGE)[..LARGE / 3]);
     run(&mut wget(&site, &["-c"], "file"));
     assert_holds(site.here("file"), &noise(LARGE));
-    site.assert_told("REST");
+    site.assert_sent("REST");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn globs_choose_files() {
 
 #[test]
 #[ignore = "needs wget"]
-fn links_inside_the_root_come_as_links() {
+fn links_inside_the_root_are_downloaded_as_links() {
     let site = Site::start();
     site.put_there("tree/file", b"content");
     std::os::unix::fs::symlink("file", site.there("tree/link")).expect("a link");
@@ -128,7 +128,7 @@ fn links_inside_the_root_come_as_links() {
 
 #[test]
 #[ignore = "needs wget"]
-fn what_is_missing_is_a_failure() {
+fn a_missing_file_is_a_failure() {
     const SERVER_ERROR: i32 = 8;
     run_to_fail(&mut wget(&Site::start(), &[], "missing"), SERVER_ERROR);
 }

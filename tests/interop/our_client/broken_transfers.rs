@@ -8,13 +8,13 @@ use crate::support::fixture::{names_in, run};
 use crate::support::servers::{Peer, Software};
 
 at_every_server! {in_clear [
-    a_download_whose_data_is_cut_is_whole
-    a_download_that_loses_everything_is_whole
-    an_upload_whose_data_is_cut_is_whole
-    an_upload_that_loses_everything_is_whole
-    a_file_in_parts_is_whole_when_one_is_cut
-    a_mirror_is_whole_when_one_transfer_is_cut
-    an_interrupted_mirror_does_the_rest
+    a_download_whose_data_is_cut_is_complete
+    a_download_that_loses_everything_is_complete
+    an_upload_whose_data_is_cut_is_complete
+    an_upload_that_loses_everything_is_complete
+    a_file_in_parts_is_complete_when_one_is_cut
+    a_mirror_is_complete_when_one_transfer_is_cut
+    an_interrupted_mirror_transfers_the_rest
 ]}
 
 /// The offset of the interruption, early enough that most of the file is still missing.
@@ -27,16 +27,16 @@ fn download(peer: &Peer, cut: Cut) {
     let between = Between::start(peer.address(), cut, AFTER);
     run(&mut peer.client_at(between.address(), &[], "CD dir; RETRIEVE file"));
     between.assert_has_cut();
-    between.assert_heard("REST");
+    between.assert_received("REST");
     assert_holds(peer.here("file"), &content);
     assert_eq!(names_in(&peer.here("")), [b"file"]);
 }
 
-fn a_download_whose_data_is_cut_is_whole(peer: &Peer) {
+fn a_download_whose_data_is_cut_is_complete(peer: &Peer) {
     download(peer, Cut::Data);
 }
 
-fn a_download_that_loses_everything_is_whole(peer: &Peer) {
+fn a_download_that_loses_everything_is_complete(peer: &Peer) {
     download(peer, Cut::Everything);
 }
 
@@ -51,15 +51,15 @@ fn upload(peer: &Peer, cut: Cut) {
     assert_eq!(names_in(&peer.there("dir")), [&b"file"[..], b"other"]);
 }
 
-fn an_upload_whose_data_is_cut_is_whole(peer: &Peer) {
+fn an_upload_whose_data_is_cut_is_complete(peer: &Peer) {
     upload(peer, Cut::Data);
 }
 
-fn an_upload_that_loses_everything_is_whole(peer: &Peer) {
+fn an_upload_that_loses_everything_is_complete(peer: &Peer) {
     upload(peer, Cut::Everything);
 }
 
-fn a_file_in_parts_is_whole_when_one_is_cut(peer: &Peer) {
+fn a_file_in_parts_is_complete_when_one_is_cut(peer: &Peer) {
     let content = noise(LARGE);
     peer.put_there("file", &content);
     let between = Between::start(peer.address(), Cut::Everything, AFTER / 4);
@@ -76,7 +76,7 @@ fn content(number: usize) -> Vec<u8> {
     noise(if number == 3 { LARGE } else { 1000 + number })
 }
 
-fn a_mirror_is_whole_when_one_transfer_is_cut(peer: &Peer) {
+fn a_mirror_is_complete_when_one_transfer_is_cut(peer: &Peer) {
     for number in 0..MIRRORED {
         peer.put_there(format!("tree/{number}"), &content(number));
     }
@@ -93,7 +93,7 @@ fn a_mirror_is_whole_when_one_transfer_is_cut(peer: &Peer) {
     assert_eq!(names_in(&peer.here("tree")).len(), MIRRORED);
 }
 
-fn an_interrupted_mirror_does_the_rest(peer: &Peer) {
+fn an_interrupted_mirror_transfers_the_rest(peer: &Peer) {
     for number in 0..MIRRORED {
         peer.put_there(format!("tree/{number}"), &content(number));
     }
@@ -109,7 +109,7 @@ fn an_interrupted_mirror_does_the_rest(peer: &Peer) {
     again("MIRROR tree");
     // Without MLSD the client does not know the exact time, so it cannot tell that the file is unchanged.
     if peer.software != Software::Vsftpd {
-        between.assert_heard("REST");
+        between.assert_received("REST");
     }
     for number in 0..MIRRORED {
         assert_holds(peer.here(format!("tree/{number}")), &content(number));

@@ -45,16 +45,16 @@ macro_rules! at_every_server {
 pub(crate) use at_every_server;
 
 at_every_server! {[
-    files_of_every_size_and_name_go_both_ways
-    files_go_both_ways_actively
-    text_goes_both_ways
+    files_of_every_size_and_name_round_trip
+    files_round_trip_in_active_mode
+    text_round_trips
     files_replace_each_other
-    what_is_there_is_told
+    directories_sizes_and_times_are_shown
     directories_and_files_are_managed
-    rests_are_sent_and_fetched
-    many_files_go_both_ways
-    one_file_comes_over_several_connections
-    who_may_not_is_told
+    interrupted_transfers_are_resumed
+    many_files_round_trip
+    one_file_is_downloaded_over_several_connections
+    refusals_set_the_exit_status
     sessions_follow_each_other
 ]}
 
@@ -91,7 +91,7 @@ pub(crate) fn takes(peer: &Peer, name: &[u8]) -> bool {
     }
 }
 
-fn files_of_every_size_and_name_go_both_ways(peer: &Peer) {
+fn files_of_every_size_and_name_round_trip(peer: &Peer) {
     for size in SIZES {
         let content = noise(size);
         peer.put_here("file", &content);
@@ -109,7 +109,7 @@ fn files_of_every_size_and_name_go_both_ways(peer: &Peer) {
     }
 }
 
-fn files_go_both_ways_actively(peer: &Peer) {
+fn files_round_trip_in_active_mode(peer: &Peer) {
     for size in &SIZES[..3] {
         let content = noise(*size);
         peer.put_here("file", &content);
@@ -122,7 +122,7 @@ fn files_go_both_ways_actively(peer: &Peer) {
     assert_holds(peer.here("two"), &noise(SIZES[2]));
 }
 
-fn text_goes_both_ways(peer: &Peer) {
+fn text_round_trips(peer: &Peer) {
     peer.put_here("text", TEXT);
     run(&mut peer.client(&[], "ASCII; STORE text; RETRIEVE text back; BINARY; RETRIEVE text raw"));
     assert_holds(peer.here("back"), TEXT);
@@ -151,14 +151,14 @@ fn files_replace_each_other(peer: &Peer) {
     assert_same("-", &run(&mut peer.client(&["-q"], "RETRIEVE piped -")).stdout, &sent);
 }
 
-fn what_is_there_is_told(peer: &Peer) {
+fn directories_sizes_and_times_are_shown(peer: &Peer) {
     peer.put_there("pub/sub/deep", &noise(50));
     peer.put_there("pub/a b", &noise(1234));
     fs::create_dir(peer.there("pub/empty")).expect("a directory");
     let time = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let file = File::options().write(true).open(peer.there("pub/a b")).expect("a file");
     file.set_modified(time).expect("an old time");
-    peer.give_away();
+    peer.own_by_user();
     assert_eq!(printed(peer, "SIZE \"pub/a b\""), "1234\n");
     assert_eq!(printed(peer, "MODTIME \"pub/a b\""), "2001-09-09T01:46:40Z\n");
     assert_same("cat", &run(&mut peer.client(&["-q"], "CAT \"pub/a b\"")).stdout, &noise(1234));
@@ -199,7 +199,7 @@ fn directories_and_files_are_managed(peer: &Peer) {
     assert!(peer.there("a/b/c").is_dir());
 }
 
-fn rests_are_sent_and_fetched(peer: &Peer) {
+fn interrupted_transfers_are_resumed(peer: &Peer) {
     let content = noise(1_500_000);
     peer.put_there("file", &content);
     peer.put_here("file", &content[..600_000]);
@@ -216,7 +216,7 @@ fn rests_are_sent_and_fetched(peer: &Peer) {
     assert_holds(peer.here("other"), &content);
 }
 
-fn many_files_go_both_ways(peer: &Peer) {
+fn many_files_round_trip(peer: &Peer) {
     for number in 0..30 {
         peer.put_here(format!("f {number}"), &noise(number * 100));
     }
@@ -229,7 +229,7 @@ fn many_files_go_both_ways(peer: &Peer) {
     }
 }
 
-fn one_file_comes_over_several_connections(peer: &Peer) {
+fn one_file_is_downloaded_over_several_connections(peer: &Peer) {
     let content = noise(SIZES[3]);
     peer.put_there("file", &content);
     run(&mut peer.client(&[], "PGET -n 4 file"));
@@ -237,10 +237,10 @@ fn one_file_comes_over_several_connections(peer: &Peer) {
     assert_eq!(names_in(&peer.here("")), [b"file"]);
 }
 
-fn who_may_not_is_told(peer: &Peer) {
+fn refusals_set_the_exit_status(peer: &Peer) {
     let mut wrong = peer.client(&[], "LIST");
     run_to_fail(wrong.env("FTP_PASSWORD", "wrong"), 4);
-    let mut nobody = peer.stranger(peer.address(), &[], "LIST");
+    let mut nobody = peer.without_login(peer.address(), &[], "LIST");
     run_to_fail(&mut nobody, 4);
     peer.put_here("file", b"mine");
     for command in [
@@ -269,7 +269,7 @@ fn sessions_follow_each_other(peer: &Peer) {
         "CONNECT {ip} {port}; USER tester secret; CD pub; CLOSE; CONNECT {ip} {port}; \
          USER tester secret; PWD; RETRIEVE pub/file; QUIT; DELETE pub/file"
     );
-    let mut command = peer.stranger(peer.address(), &["-n", "-q"], commands);
+    let mut command = peer.without_login(peer.address(), &["-n", "-q"], commands);
     assert_same("pwd", &run(&mut command).stdout, b"/\n");
     assert_holds(peer.here("file"), b"content");
     assert_holds(peer.there("pub/file"), b"content");

@@ -20,24 +20,24 @@ macro_rules! at_every_server {
                 #[ignore = $needs]
                 fn files_and_listings_go_over_both_versions() {
                     let mut peer = Peer::start_encrypted(Software::$software);
-                    super::transfers_go_both_ways(&peer, "TLSv1.3");
+                    super::transfers_round_trip(&peer, "TLSv1.3");
                     peer.without_tls_1_3();
-                    super::transfers_go_both_ways(&peer, "TLSv1.2");
+                    super::transfers_round_trip(&peer, "TLSv1.2");
                 }
 
                 #[test]
                 #[ignore = $needs]
-                fn a_transfer_that_was_stopped_leaves_the_session_good() {
+                fn a_transfer_that_was_stopped_leaves_the_session_usable() {
                     let mut peer = Peer::start_encrypted(Software::$software);
-                    super::stopped_transfers_leave_the_session_good(&peer);
+                    super::stopped_transfers_leave_the_session_usable(&peer);
                     peer.without_tls_1_3();
-                    super::stopped_transfers_leave_the_session_good(&peer);
+                    super::stopped_transfers_leave_the_session_usable(&peer);
                 }
 
                 #[test]
                 #[ignore = $needs]
-                fn data_goes_in_clear_on_request_alone() {
-                    super::data_goes_in_clear(&Peer::start_with_clear_data(Software::$software));
+                fn data_is_unencrypted_only_on_request() {
+                    super::data_is_unencrypted(&Peer::start_with_clear_data(Software::$software));
                 }
 
                 #[test]
@@ -50,7 +50,7 @@ macro_rules! at_every_server {
 
                 #[test]
                 #[ignore = $needs]
-                fn a_certificate_that_nobody_vouches_for_is_refused() {
+                fn an_untrusted_certificate_is_refused() {
                     let mut peer = Peer::start_encrypted(Software::$software);
                     peer.distrust();
                     super::the_certificate_is_refused(&peer);
@@ -67,7 +67,7 @@ at_every_server! {
     pyftpdlib Pyftpdlib "needs pyftpdlib and root"
 }
 
-fn transfers_go_both_ways(peer: &Peer, version: &str) {
+fn transfers_round_trip(peer: &Peer, version: &str) {
     peer.put_here("up", &noise(LARGE));
     peer.put_there("down", &noise(LARGE));
     let commands = "STATUS; LIST; RETRIEVE down a; RETRIEVE down b; RETRIEVE down c; STORE up d; \
@@ -88,7 +88,7 @@ fn transfers_go_both_ways(peer: &Peer, version: &str) {
     }
 }
 
-fn data_goes_in_clear(peer: &Peer) {
+fn data_is_unencrypted(peer: &Peer) {
     peer.put_here("up", &noise(LARGE));
     for (options, told) in [(&[][..], "encrypted"), (&["--tls-clear-data"], "in the clear")] {
         let commands = "STATUS; STORE up file; RETRIEVE file back; LIST";
@@ -101,7 +101,7 @@ fn data_goes_in_clear(peer: &Peer) {
 }
 
 /// Each connection of PGET stops its transfer where the range of the next begins.
-fn stopped_transfers_leave_the_session_good(peer: &Peer) {
+fn stopped_transfers_leave_the_session_usable(peer: &Peer) {
     peer.put_there("down", &noise(LARGE));
     let commands = "PGET down a; LIST; RETRIEVE down b; PGET down c; LIST";
     run(&mut peer.client(&["-j", "3"], commands));

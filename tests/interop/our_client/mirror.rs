@@ -12,9 +12,9 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 at_every_server! {[
-    a_tree_comes_down_once
-    a_tree_goes_up_once
-    what_changed_and_what_went_is_taken_over
+    a_tree_is_downloaded_once
+    a_tree_is_uploaded_once
+    changes_and_deletions_are_mirrored
 ]}
 
 /// Names of directories, and of every fifth file in them.
@@ -115,22 +115,22 @@ fn planned(peer: &Peer, words: &str) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn a_tree_comes_down_once(peer: &Peer) {
+fn a_tree_is_downloaded_once(peer: &Peer) {
     plant(peer, &peer.there("tree"));
-    peer.give_away();
+    peer.own_by_user();
     run(&mut peer.client(&["-q"], "MIRROR tree"));
     assert_same_tree(&peer.here("tree"), &peer.there("tree"), Times::Same);
     assert_eq!(planned(peer, "--delete tree"), "");
 }
 
-fn a_tree_goes_up_once(peer: &Peer) {
+fn a_tree_is_uploaded_once(peer: &Peer) {
     plant(peer, &peer.here("tree"));
     run(&mut peer.client(&["-q"], "MIRROR -R tree"));
     assert_same_tree(&peer.there("tree"), &peer.here("tree"), Times::Same);
     assert_eq!(planned(peer, "-R --delete tree"), "");
 }
 
-fn what_changed_and_what_went_is_taken_over(peer: &Peer) {
+fn changes_and_deletions_are_mirrored(peer: &Peer) {
     for dir in ["a", "b/c", "gone"] {
         peer.put_there(format!("tree/{dir}/same"), &noise(100));
         peer.put_there(format!("tree/{dir}/other"), &noise(100));

@@ -9,7 +9,7 @@ use std::fs::{self, File};
 use std::io::Write;
 
 at_every_server! {in_clear [
-    names_with_the_byte_255_come_down_and_are_deleted
+    names_with_the_byte_255_are_downloaded_and_deleted
     a_file_that_grows_is_fetched_once
 ]}
 
@@ -26,7 +26,7 @@ fn names_of_a_server_in_another_encoding_are_sent_in_utf_8() {
     assert_holds(peer.here("all/\u{dc}ber.txt"), &noise(2000));
 }
 
-fn names_with_the_byte_255_come_down_and_are_deleted(peer: &Peer) {
+fn names_with_the_byte_255_are_downloaded_and_deleted(peer: &Peer) {
     // pyftpdlib decodes names as text.
     if peer.software == Software::Pyftpdlib {
         return;

@@ -63,7 +63,7 @@ impl Between {
 
     /// Checks that the client has sent a command that begins with these words.
     #[track_caller]
-    pub(crate) fn assert_heard(&self, words: &str) {
+    pub(crate) fn assert_received(&self, words: &str) {
         let commands = &lock(&self.state).commands;
         assert!(commands.iter().any(|line| line.starts_with(words)), "{commands:#?}");
     }
@@ -105,7 +105,7 @@ impl Line {
 
     fn pass_replies_on(self: Arc<Line>) {
         let _ = each_line(&self.server, |line| {
-            let line = self.led_here(line);
+            let line = self.replace_port(line);
             (&self.client).write_all(&line)?;
             if line.starts_with(b"150") {
                 *self.begun.lock().expect("no thread panics with the lock held") += 1;
@@ -117,7 +117,7 @@ impl Line {
     }
 
     /// Replaces the port in a 229 with one of the proxy, and returns every other reply unchanged.
-    fn led_here(self: &Arc<Line>, line: Vec<u8>) -> Vec<u8> {
+    fn replace_port(self: &Arc<Line>, line: Vec<u8>) -> Vec<u8> {
         let text = String::from_utf8_lossy(&line).into_owned();
         let port = text.strip_prefix("229 ").and_then(|text| {
             let (_, port) = text.split_once("(|||")?;

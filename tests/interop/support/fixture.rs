@@ -162,7 +162,7 @@ impl Site {
 
     /// Checks that the client has sent this command; otherwise the test would prove nothing.
     #[track_caller]
-    pub(crate) fn assert_told(&self, verb: &str) {
+    pub(crate) fn assert_sent(&self, verb: &str) {
         assert!(self.count(verb) > 0, "the client has never sent {verb}");
     }
 

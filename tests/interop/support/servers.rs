@@ -160,11 +160,11 @@ impl Peer {
     /// Writes a file into the server's root.
     pub(crate) fn put_there(&self, name: impl AsRef<[u8]>, content: &[u8]) {
         write(&self.there(name), content);
-        self.give_away();
+        self.own_by_user();
     }
 
     /// Makes the user the owner of all files in the root.
-    pub(crate) fn give_away(&self) {
+    pub(crate) fn own_by_user(&self) {
         own_all(self.served.path());
     }
 
@@ -180,13 +180,13 @@ impl Peer {
         options: &[&str],
         commands: impl AsRef<[u8]>,
     ) -> Command {
-        let mut command = self.stranger(address, options, commands);
+        let mut command = self.without_login(address, options, commands);
         command.args(["-u", USER]).env("FTP_PASSWORD", PASSWORD);
         command
     }
 
     /// Like [`Peer::client_at`], but without the user and the password.
-    pub(crate) fn stranger(
+    pub(crate) fn without_login(
         &self,
         address: SocketAddr,
         options: &[&str],

@@ -81,7 +81,7 @@ fn stopped_at_this_command_is_printed_only_for_commands() {
 }
 
 #[test]
-fn rm_r_removes_a_tree_by_rmda() {
+fn rm_r_removes_a_tree_with_rmda() {
     let server = writable();
     ["dir", "dir/sub"].iter().for_each(|dir| server.make_dir(dir));
     ["file", "dir/a", "dir/sub/b"].iter().for_each(|name| server.write(name, name));

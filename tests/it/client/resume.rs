@@ -574,7 +574,7 @@ fn an_upload_is_never_appended_to_an_old_file() {
 }
 
 #[test]
-fn a_connection_lost_after_the_file_is_stored_is_no_failure() {
+fn a_connection_lost_after_the_file_is_stored_is_not_a_failure() {
     let client = Client::new();
     client.write("a", "content");
     let first = |server: &mut ScriptedServer| {

@@ -139,7 +139,7 @@ fn a_root_with_an_unreadable_line_deletes_nothing() {
 }
 
 #[test]
-fn a_directory_with_an_unreadable_line_keeps_what_is_below_it() {
+fn a_directory_with_an_unreadable_line_keeps_its_content() {
     let b = "type=file;size=3;modify=20250102030405; b\r\n";
     let list_b = "-rw-r--r-- 1 a b 3 Jan  2  2025 b\r\n";
     let facts = |line: &str| Listings::mlsd(A_AND_D, leaked(format!("{b}{line}")));

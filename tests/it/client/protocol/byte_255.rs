@@ -139,7 +139,7 @@ fn directories_with_byte_255_are_mirrored_from_every_server() {
 }
 
 #[test]
-fn a_reply_that_another_name_explains_is_no_proof() {
+fn a_reply_that_another_name_explains_proves_nothing() {
     // The file is gone, but there is one with the name that remains without the Telnet command.
     for there in [&["a"][..], &["ab"], &["a/"], &["ac"]] {
         for takes in ALL {

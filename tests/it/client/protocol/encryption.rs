@@ -245,7 +245,7 @@ fn after_a_server_closes_a_clear_session_the_client_reconnects_with_tls() {
 /// AUTH that the user sends with QUOTE starts TLS, too. Before, later commands were sent in the clear over a new
 /// connection.
 #[test]
-fn auth_by_quote_starts_tls() {
+fn auth_with_quote_starts_tls() {
     let Some(identity) = Identity::new() else { return };
     for typed in ["AUTH TLS", "auth ssl"] {
         let first: Script<'_> = Box::new(|server| {
@@ -271,7 +271,7 @@ fn auth_by_quote_starts_tls() {
 }
 
 #[test]
-fn after_auth_by_quote_nothing_is_sent_in_clear_if_tls_fails() {
+fn after_auth_with_quote_nothing_is_sent_unencrypted_if_tls_fails() {
     let Some(identity) = Identity::new() else { return };
     let script = |server: &mut ScriptedServer| {
         server.say("220 ready");

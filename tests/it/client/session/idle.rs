@@ -318,7 +318,7 @@ fn an_interrupted_walk_is_restarted() {
 }
 
 #[test]
-fn a_rename_is_repeated_if_rnto_is_answered_by_421() {
+fn a_rename_is_repeated_if_rnto_is_answered_with_421() {
     let first: Script<'_> = Box::new(|server| {
         server.welcome();
         server.answer("RNFR a", "350 to what?");

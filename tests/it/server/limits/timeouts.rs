@@ -51,7 +51,7 @@ together! { deadlines_are_kept:
     a_client_that_never_pauses_is_disconnected
     a_client_that_never_ends_a_line_is_disconnected
     the_login_timeout_ends_with_the_login
-    a_data_connection_that_does_not_come_is_425
+    a_data_connection_that_does_not_arrive_is_425
     an_upload_that_stalls_is_426
     commands_do_not_keep_a_stalled_transfer_alive
     an_unread_download_is_426
@@ -128,7 +128,7 @@ fn the_login_timeout_ends_with_the_login() {
     peer.say("NOOP").expect(200);
 }
 
-fn a_data_connection_that_does_not_come_is_425() {
+fn a_data_connection_that_does_not_arrive_is_425() {
     let server = Server::with(&["--transfer-timeout", "1"]);
     let mut peer = server.visitor();
     for command in ["LIST", "STOR new"] {

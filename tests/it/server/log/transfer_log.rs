@@ -314,7 +314,7 @@ fn rotated(dir: &Path, name: &str, times: usize) -> String {
 }
 
 #[test]
-fn log_rotation_during_transfers_keeps_all_lines_whole() {
+fn log_rotation_during_transfers_keeps_all_lines_complete() {
     const TIMES: usize = 10;
     let dir = TempDir::new().unwrap();
     let [log, xferlog] = ["log", "xferlog"].map(|name| dir.path().join(name));
