@@ -81,7 +81,7 @@ pub static PROGRAM: Program = Program {
             "tls-clear-data",
             "encrypt commands but not files and listings (PROT C); implies --tls",
         ),
-        Flag::option("tls-min", "VERSION", "lowest version of TLS; implies --tls if given")
+        Flag::option("tls-min", "VERSION", "lowest TLS version; implies --tls if given")
             .choices(&args::words(&TLS_VERSIONS))
             .or("1.2"),
         Flag::option("tls-library", "FILE", "load OpenSSL's libssl from this file [the system's]"),

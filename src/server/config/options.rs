@@ -323,7 +323,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "status",
             "HOST:PORT",
-            "serve a status page by HTTP, with /metrics for Prometheus, /healthz and /readyz; a \
+            "serve a status page over HTTP, with /metrics for Prometheus, /healthz and /readyz; a \
              port alone listens on 127.0.0.1 [off]",
         ),
         |config, given, name| {
@@ -425,7 +425,7 @@ pub const OPTIONS: &[ServerOption] = &[
         Flag::option(
             "proxy-protocol",
             "CIDR[,CIDR...]",
-            "load balancers that announce each client's address by PROXY protocol 1 or 2; \
+            "load balancers that announce each client's address with PROXY protocol 1 or 2; \
              their connections must begin with it [none]",
         )
         .many(),
