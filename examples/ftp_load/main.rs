@@ -66,7 +66,7 @@ fn with(
 
 fn load(options: &Options) -> Result<(), String> {
     if options.target.tls {
-        // Before there are threads, whose stacks are small.
+        // The context is created before there are threads, because their stacks are small.
         connection::context().map_err(|error| error.to_string())?;
     }
     let result = scenario::run(options);

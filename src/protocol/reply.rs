@@ -306,7 +306,7 @@ impl ReplyParser {
             let rest = Some((body, text.to_vec()));
             return Ok(Some(Reply { code, first, rest }));
         }
-        // Some servers end a reply with the code alone.
+        // Some servers end a reply with only the code.
         if line == code.to_string().as_bytes() {
             return Ok(Some(Reply { code, first, rest: Some((body, Vec::new())) }));
         }

@@ -31,7 +31,7 @@ impl Connection {
         let command = Command::parse(line.as_bytes());
         self.exchange = self.exchange.sent(command.as_ref().is_ok_and(is_idempotent));
         self.transmit(&[line.as_bytes(), b"\r\n"].concat())?;
-        // It may have been TYPE, or PASV.
+        // The command may have been TYPE or PASV.
         self.current = None;
         self.route = None;
         let reply = self.final_reply()?;

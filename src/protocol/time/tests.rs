@@ -25,7 +25,7 @@ fn parsed(text: &str) -> SystemTime {
 
 #[test]
 fn ctime_is_that_of_c() {
-    // As `date -u -d @... '+%a %b %e %H:%M:%S %Y'` prints them.
+    // The expected texts are those of `date -u -d @... '+%a %b %e %H:%M:%S %Y'`.
     for (seconds, text) in [
         (0, "Thu Jan  1 00:00:00 1970"),
         (-1, "Wed Dec 31 23:59:59 1969"),

@@ -192,7 +192,7 @@ impl AnnouncedHost {
     /// keeps its last address.
     fn refresh(&self, look_up: impl Fn(&str) -> io::Result<Ipv4Addr>) -> Option<(&str, Ipv4Addr)> {
         let AnnouncedHost::Name(name, found) = self else { return None };
-        // Without the lock, because this may take long.
+        // The name is resolved without the lock, because this may take long.
         let now = look_up(name);
         let mut found = locked(found);
         match (&*found, &now) {

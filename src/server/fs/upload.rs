@@ -398,7 +398,7 @@ impl Upload {
                 let (old, before) = place.open_with_metadata(Open::Write)?;
                 sys::copy_attributes((&self.file, &self.file.metadata()?), (&old, &before));
             }
-            // Removed just now.
+            // The file was removed a moment ago.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error.into()),
         }

@@ -73,7 +73,7 @@ impl TransferRecord<'_> {
         let mut time = Vec::new();
         write_ctime(self.time, &mut time);
         let mut line = String::from_utf8_lossy(&time).into_owned();
-        // At least 1, as in other servers, because analyzers divide by it.
+        // The duration is at least 1, as in other servers, because analyzers divide by it.
         let seconds = self.took.as_secs().max(1);
         // Writing to a String cannot fail.
         let _ = write!(line, " {seconds} {} {} ", self.host, self.bytes);

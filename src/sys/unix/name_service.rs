@@ -17,7 +17,7 @@ pub fn use_built_in_name_services() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: both strings end in NUL and are never freed, and the call is made at most once.
-        // It fails if memory is short; `/etc/nsswitch.conf` then applies.
+        // The call fails if memory is short; `/etc/nsswitch.conf` then applies.
         let _ = unsafe { __nss_configure_lookup(c"hosts".as_ptr(), c"files dns".as_ptr()) };
     });
 }

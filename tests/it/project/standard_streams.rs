@@ -190,7 +190,7 @@ fn the_server_ends_correctly_with_any_fault() {
         Case::new(SERVER, &["passwd", users, ""], 2, None),
     ];
     run_all(&cases);
-    // Only two faults, because a new password hash takes long.
+    // Only two faults are tested, because a new password hash takes long.
     let passwd = Case::new(SERVER, &["passwd", users, "anna"], 0, None);
     let passwd = Case { stdin: "secret\n", ..passwd };
     [Fault::Full, Fault::Unread].iter().for_each(|fault| passwd.run(Stream::Error, *fault));
@@ -282,7 +282,7 @@ fn a_signal_ends_a_client_whose_terminal_is_stopped() {
     let commands = "pwd;".repeat(5_000);
     for signal in ["TERM", "INT", "HUP"] {
         let terminal = UnreadTerminal::start(&format!("{CLIENT} -v -c '{commands}' {host} {port}"));
-        // In the system call write, to either stream.
+        // The client waits in the system call write, to either stream.
         eventually("a blocked client", || terminal.is_in_call("1 0x"));
         terminal.signal(signal);
         eventually("the end of the client", || terminal.has_ended());

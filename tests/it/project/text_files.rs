@@ -135,7 +135,7 @@ fn a_password_for_a_new_account_may_come_from_a_file() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("users");
     let path = path.to_str().unwrap();
-    // Only one combined variant, because a new password hash takes long.
+    // Only one combined variant is tested, because a new password hash takes long.
     let (status, said) = run_server(&["passwd", path, "anna"], "\u{feff}secret\r\nmore".as_bytes());
     assert_eq!(status, Some(0), "{said}");
     check_accounts(path, &["anna"], "with a mark");

@@ -356,7 +356,7 @@ const BREAKS: &[(&str, Fault)] = &[
         let mut peer = server.visitor();
         let mut data = peer.begin("RETR large");
         data.read_exact(&mut [0; 1000]).unwrap();
-        // With unread bytes this causes a reset and not an end of file.
+        // Because of the unread bytes, this causes a reset and not an end of file.
         drop(data);
         peer.expect(426);
     }),

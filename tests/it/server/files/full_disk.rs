@@ -138,7 +138,7 @@ fn out_of_inodes_is_552_and_keeps_existing_files() {
         assert_eq!(disk.names(), names);
     }
     assert_eq!(peer.retr("old"), b"old");
-    // Neither of them needs a new inode.
+    // Neither command needs a new inode.
     peer.send("APPE old", " and new");
     peer.say("RNFR old").expect(350);
     peer.say("RNTO older").expect(250);

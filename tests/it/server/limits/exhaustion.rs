@@ -123,7 +123,7 @@ fn a_data_connection_that_cannot_be_accepted_is_425() {
     let server = server_with_old_file(&[]);
     let mut peer = server.visitor();
     let to = peer.epsv();
-    // One for the file, and none for the data connection.
+    // There is one descriptor for the file, and none for the data connection.
     let _crowd = exhaust_but_one(&server);
     for command in TRANSFERS {
         let _data = connect(to);
@@ -166,7 +166,7 @@ fn out_of_descriptors_the_server_neither_spins_nor_fills_the_log() {
 fn a_server_out_of_threads_serves_again_when_some_are_free() {
     let server = Server::unprivileged("prlimit --pid $$ --nproc=16", &[]);
     let mut first = server.visitor();
-    // With its listener, which the session keeps.
+    // The footprint includes the listener, which the session keeps.
     first.epsv();
     let before = server.footprint();
     let crowd: Vec<_> = (0..40).map(|_| Peer::connect(server.addr())).collect();

@@ -23,7 +23,7 @@ fn out_of_descriptors_clients_get_421_and_sessions_continue() {
     assert!(told.count() >= 100 - 32);
     server.wait_for_log(&["exhausted", "Too many open files"]);
     first.say("NOOP").expect(200);
-    // At intervals, not for every client.
+    // The log reports this at intervals, not for every client.
     assert!(server.log().matches("exhausted").count() <= 2, "{}", server.log());
     assert!(server.log().matches("turned-away").count() <= 2, "{}", server.log());
     drop(crowd);

@@ -245,7 +245,7 @@ fn the_old_program_finishes_its_transfers_while_the_new_one_serves() {
     let mut uploading = visitor(address);
     let mut data = uploading.begin_with("STOR file", "first ");
     old.terminate();
-    // From now on it accepts no connections.
+    // From now on the old server accepts no connections.
     idle.expect(421);
     let _new = Activated::on(&listener, root.path());
     (0..20).for_each(|n| visitor(address).stor(format!("new{n}"), "content"));

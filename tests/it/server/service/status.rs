@@ -269,7 +269,7 @@ fn text_from_clients_is_escaped() {
     let page = watched.page();
     assert!(!page.body.contains(['\u{202e}', '\0']) && !page.body.contains("<script"));
     let shown = "&lt;script&gt;document.title=&#39;run&#39;&lt;!-- \\u{202e}&amp;&quot;&#39;";
-    // In the session, the last transfer and the refusal.
+    // The text appears in the session, in the last transfer and in the refusal.
     assert_eq!(page.body.matches(shown).count(), 3, "{}", page.body);
     assert!(!watched.get("/metrics").body.contains("title"));
 }
@@ -387,7 +387,7 @@ fn status_is_available_without_free_descriptors() {
         }
         inside.push(peer);
     }
-    // One after the other, because there is only one spare descriptor.
+    // The requests follow one another, because there is only one spare descriptor.
     for _ in 0..5 {
         watched.get("/healthz").expect(200);
     }

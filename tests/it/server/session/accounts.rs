@@ -356,7 +356,7 @@ fn user_ends_all_rights_of_the_session() {
     peer.say("PASS secret").expect(230);
     peer.say("PWD").expect_text(257, "\"/\"");
     peer.say("DELE file").expect_text(550, "Permission denied.");
-    // The same from one home to another one.
+    // The same from one home to another.
     peer.say("USER carl").expect(331);
     peer.say("PASS secret").expect(230);
     peer.say("SIZE own").expect(213);

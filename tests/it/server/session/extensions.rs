@@ -98,7 +98,7 @@ fn every_extension_is_listed_in_feat() {
             "MLSD" => assert!(is_listed("MLST") && !is_listed("MLSD")),
             // Listed only by a server with a certificate.
             "AUTH" | "PBSZ" | "PROT" | "CCC" => assert!(!is_listed(row.spelling)),
-            // Not every system can set it.
+            // Not every system can set the creation time.
             "MFCT" if !is_listed("MFCT") => {
                 let (_server, mut peer) = writer();
                 peer.say("MFCT 20010203040506 dir/a file").expect(502);

@@ -82,7 +82,7 @@ fn in_clear(peer: &mut Peer) {
 #[test]
 fn every_tls_state_has_its_codes() {
     let Some(ftps) = Ftps::start(&["--tls-ccc"]) else { return };
-    // In the order of `State::ALL`.
+    // The codes are in the order of `State::ALL`.
     for (line, codes) in [
         ("AUTH TLS", [234, 234, 503, 503, 503, 503, 503]),
         ("auth tls-c", [234, 234, 503, 503, 503, 503, 503]),
@@ -146,7 +146,7 @@ fn random_command_sequences_follow_the_tls_rules() {
                 "USER anna" if secured => 331,
                 "USER anna" => 530,
                 "PASS secret" if named && secured => 230,
-                // CCC came in between.
+                // CCC was sent in between.
                 "PASS secret" if named => 530,
                 "PASS secret" => 503,
                 _ => 200,
@@ -316,7 +316,7 @@ fn a_disconnect_without_close_notify_ends_the_session() {
 #[test]
 fn after_ccc_data_connections_remain_encrypted() {
     let Some(ftps) = Ftps::start(&["--tls-ccc", "--tls-reuse", "require"]) else { return };
-    // With close_notify of the client, and without it, as in curl.
+    // The client sends close_notify or, like curl, does not.
     for says_so in [true, false] {
         let mut peer = ftps.user();
         peer.say("CCC").expect(200);

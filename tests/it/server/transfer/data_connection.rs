@@ -120,7 +120,7 @@ fn only_another_address_connects(options: &[&str]) {
     assert!(warning.contains(" warn ") && warning.contains("from=127.0.0.2"), "{warning}");
     assert!(warning.contains("expected=127.0.0.1"), "{warning}");
     assert_eq!(peer.retr("file"), b"content");
-    // It is still the same session.
+    // REIN continues the same session.
     peer.say("REIN").expect(220);
     peer.login();
     let stranger = connect_as(OTHER_ADDRESS, peer.epsv());

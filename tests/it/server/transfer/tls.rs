@@ -182,7 +182,7 @@ fn abor_noop_and_stat_are_answered_during_tls_transfers() {
         drop(data);
         assert_eq!(ftps.server.read("file"), b"old");
     }
-    // One TLS record with more than the server reads at once.
+    // The client sends one TLS record with more than the server reads at once.
     let data = ftps.begin(&mut peer, "RETR large");
     peer.raw(["NOOP\r\n".repeat(500), "ABOR\r\n".into()].concat().as_bytes());
     for _ in 0..500 {
@@ -200,7 +200,7 @@ fn abor_is_answered_during_a_tls_handshake_of_the_data_connection() {
     ftps.server.write("file", "old");
     let mut peer = ftps.user();
     for command in ["STOR file", "RETR file", "LIST"] {
-        // Before the first byte of the handshake, and within its first message.
+        // The client stops before the first byte of the handshake, or within its first message.
         for begun in [&b""[..], &[22, 3, 1, 2, 0, 1]] {
             let data = peer.begin(command);
             (&data).write_all(begun).unwrap();
@@ -319,7 +319,7 @@ fn a_client_without_the_tls_session_gets_no_data() {
     ftps.server.write("file", "content");
     let mut peer = ftps.user();
     let address = peer.epsv();
-    // It has the address of the client, and connects first.
+    // A stranger with the client's address connects first.
     let stranger = connect(address);
     peer.say("RETR file").expect(150);
     let data = ftps.handshake(stranger, None);

@@ -98,7 +98,7 @@ mod tests {
             (["a", "b", "c"], Verdict::Abort),
             (["a", "b/x", "b/y"], Verdict::Abort),
             (["a/x", "a/y", "b/z"], Verdict::Abort),
-            // One directory alone may be read-only.
+            // A single directory may be read-only.
             (["a/x", "a/y", "a/z"], Verdict::Defer),
         ] {
             let mut refusals = Refusals::default();
