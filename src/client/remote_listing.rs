@@ -91,8 +91,9 @@ fn described_file(connection: &mut Connection, path: &Name) -> Result<Option<Ent
     }))
 }
 
-/// Returns whether LIST may be tried after this refusal of MLSD. Not if the cause is the data connection or
-/// missing permissions: for an unreadable directory, LIST of some servers is empty.
+/// Returns whether LIST may be tried after this refusal of MLSD. It may not if the cause is the data
+/// connection or missing permissions: some servers answer LIST of an unreadable directory with an empty
+/// listing.
 fn may_list_otherwise(reply: &Reply) -> bool {
     !reply.code().is_about_connections() && !is_about_rights(reply)
 }

@@ -56,7 +56,8 @@ impl Stream {
         self.waiting = waiting;
     }
 
-    /// Makes long waits release the unused stack pages of the waiting thread. Not for the main thread.
+    /// Makes long waits release the unused stack pages of the waiting thread, which must not be the main
+    /// thread.
     pub fn release_stack_when_idle(&mut self) {
         self.releases_stack = true;
     }

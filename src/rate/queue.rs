@@ -19,8 +19,8 @@ const LATE_WHEN_IDLE: Duration = Duration::from_millis(30);
 /// The delay after the calculated time of a turn at which the members behind it go first.
 const SLACK: Duration = Duration::from_millis(4);
 
-/// The delay after which the members behind ignore a member that has not asked again. Its thread may
-/// be blocked by its client for any time.
+/// If a member has not asked again after this delay, the members behind it no longer wait for it: its
+/// client may block its thread indefinitely.
 const MISSING: Duration = LATE;
 
 /// The longest wait before a member asks again, because the rate may change in the meantime.

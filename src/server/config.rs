@@ -117,7 +117,7 @@ pub struct Config {
 pub enum TlsRequired {
     /// No one.
     None,
-    /// Accounts, so that no password is sent in the clear.
+    /// Accounts only, so that no password is sent in the clear.
     Accounts,
     /// Accounts and anonymous visitors.
     All,

@@ -58,8 +58,8 @@ impl Screen {
         b"\x1b[H\x1b[2J".to_vec()
     }
 
-    /// Returns the bytes that move to the first column of the first row. A terminal that became
-    /// narrower has wrapped the rows.
+    /// Returns the bytes that move to the first column of the first row. If the
+    /// terminal became narrower, it has wrapped the rows.
     fn to_start(&self, width: usize) -> String {
         let above = self.rows.iter().take(self.cursor.0);
         let broken: usize = above.map(|row| row.saturating_sub(1) / width + 1).sum();

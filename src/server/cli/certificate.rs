@@ -108,8 +108,8 @@ impl Request {
         if self.names.is_empty() { names_of_this_machine() } else { self.names.clone() }
     }
 
-    /// Returns the names of the certificate to be replaced, unless others are given. Fails if the file is not a
-    /// certificate, so that no other file is overwritten.
+    /// Returns the given names, or by default those of the certificate to be replaced. Fails if the file
+    /// is not a certificate, so that no other file is overwritten.
     fn renewed_names(&self, library: &'static TlsLibrary) -> Result<Vec<String>, Box<dyn Error>> {
         let old = TlsContext::server(library, &self.file, &self.file, TlsVersion::V1_2)?;
         if !self.names.is_empty() {

@@ -4,8 +4,8 @@
 //! account, of its address, and the total. The rate of an account or an address is divided evenly
 //! among its transfers. The total is divided evenly among the addresses that have data to move, so
 //! that many sessions from one address get no larger part; a class behind one address counts as
-//! one address. Bandwidth that an address does not use goes to the others, and below all limits no
-//! transfer waits.
+//! one address. Bandwidth that an address does not use goes to the others, and no
+//! transfer waits while all rates are below their limits.
 //!
 //! Bytes of files and listings count in both directions; commands and replies do not.
 
@@ -103,8 +103,8 @@ impl<K: Clone + Eq + Hash> Rates<K> {
     fn of(&self, key: &K, a_second: Option<u64>) -> Rate {
         const FEW: usize = 64;
         let mut known = lock(&self.known);
-        // A rate is kept until the time for the bytes that it moved has passed, so that a client cannot evade
-        // it by reconnecting; it is dropped after that.
+        // A rate is kept until the time that its bytes should have taken has passed, so that a client cannot
+        // evade it by reconnecting; then it is dropped.
         if known.len() >= FEW && known.len().is_power_of_two() {
             known.retain(|_, rate| !rate.is_idle());
         }

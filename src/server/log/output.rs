@@ -15,7 +15,7 @@ pub(super) enum Target {
     Nowhere,
     /// Standard error.
     Stderr,
-    /// The end of a file, which is created if it is missing.
+    /// A file that is appended to, and created if it is missing.
     File(PathBuf),
 }
 

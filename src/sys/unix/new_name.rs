@@ -102,8 +102,8 @@ impl Dir {
     pub fn link_unnamed(&self, file: &File, name: &OsStr) -> io::Result<()> {
         use super::abi::{AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_FOLLOW};
         use std::os::fd::AsRawFd;
-        /// True if the system gives names by descriptor only to privileged processes (before Linux
-        /// 6.10).
+        /// True if only privileged processes can link a file by its descriptor (before Linux 6.10),
+        /// so that its path in `/proc` is used.
         static BY_PATH: AtomicBool = AtomicBool::new(false);
 
         if !BY_PATH.load(Ordering::Relaxed) {

@@ -171,7 +171,8 @@ fn an_upload_is_resumed_where_the_file_ends() {
     site.assert_sent("REST");
 }
 
-/// Kills lftp in the middle of an upload over a file that holds `old`, and resumes by a command.
+/// Kills lftp in the middle of an upload, and resumes it with a command. `old` is the content of the
+/// file that the upload replaces, if there is one.
 fn resumed_after_lftp_was_killed(old: Option<&[u8]>) {
     let site = Site::start();
     let content = noise(LARGE);

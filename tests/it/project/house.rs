@@ -302,7 +302,7 @@ fn no_folder_has_a_cycle() {
     }
 }
 
-/// Returns the uses between modules; modules deeper than `depth` count as their parent.
+/// Returns the dependencies between modules; modules deeper than `depth` count as their parent.
 fn uses_between_modules(depth: usize) -> BTreeMap<String, BTreeSet<String>> {
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for source in sources() {

@@ -97,7 +97,7 @@ impl Client {
         Run::of(command.env_remove("FTP_PASSWORD").env_remove("NETRC"))
     }
 
-    /// Runs commands with a server.
+    /// Runs commands against a server.
     pub fn at(&self, server: SocketAddr, commands: impl AsRef<OsStr>) -> Run {
         let (host, port) = (server.ip().to_string(), server.port().to_string());
         self.run(&[OsStr::new("-c"), commands.as_ref(), OsStr::new(&host), OsStr::new(&port)])

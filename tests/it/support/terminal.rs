@@ -1,4 +1,4 @@
-//! A program at a terminal that nobody reads, as after Ctrl-S. `script` simulates the terminal.
+//! A program on a terminal whose output is not read, as after Ctrl-S. `script` simulates the terminal.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

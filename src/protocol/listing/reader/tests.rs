@@ -3,7 +3,7 @@
 use super::super::testing::{Random, at};
 use super::*;
 
-/// Returns the names of the entries, and the unreadable lines after `?`.
+/// Returns the names of the entries, and the unreadable lines with `?` before each.
 fn shown<'a>(lines: impl Iterator<Item = Result<Entry, Unreadable<'a>>>) -> Vec<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let shown = |line| match line {

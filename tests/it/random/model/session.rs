@@ -43,9 +43,9 @@ pub enum Outcome {
 /// A command of the model, with paths as typed.
 #[derive(Clone, Debug)]
 pub enum Command {
-    /// Gets this code in any state if the login has the right.
+    /// A command that gets this code in any state if the login has the right.
     Plain(&'static str, Right, Code),
-    /// An invalid command; gets this code if the login has the right that the command would need.
+    /// An invalid command, which gets this code if the login has the right that the command would need.
     Malformed(&'static str, Right, Code),
     /// An HTTP request of a browser.
     Http,

@@ -16,7 +16,7 @@ const USUAL_COLUMNS: usize = 3;
 
 /// The columns between the mode and the name, and the name.
 pub(in super::super) struct Columns<'a> {
-    /// The columns before the size: links, owner and group, or fewer or more.
+    /// The columns before the size: usually links, owner and group.
     before_size: Vec<&'a [u8]>,
     /// The size; `None` for a device, which has two numbers instead, and for a rounded size.
     size: Option<u64>,
