@@ -328,7 +328,7 @@ fn a_balancer_with_other_clients_or_no_header_ends_the_wait() {
                     let mut other = wire::connect(to);
                     other.write_all(said).unwrap();
                     peer.say("RETR file").expect(150);
-                    peer.expect_text(425, "another address");
+                    peer.expect_text(425, "address other than yours");
                     eventually("a warning in the log", || {
                         let log = server.log();
                         log.contains("data-from-elsewhere") && log.contains(told)

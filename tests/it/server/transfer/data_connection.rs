@@ -111,7 +111,7 @@ fn only_another_address_connects(options: &[&str]) {
     peer.expect(226);
     let stranger = connect_as(OTHER_ADDRESS, peer.epsv());
     peer.say("RETR file").expect(150);
-    peer.expect_text(425, "another address");
+    peer.expect_text(425, "address other than yours");
     drop(stranger);
     eventually("a warning in the log", || server.log().contains("elsewhere"));
     let log = server.log();
@@ -125,7 +125,7 @@ fn only_another_address_connects(options: &[&str]) {
     peer.login();
     let stranger = connect_as(OTHER_ADDRESS, peer.epsv());
     peer.say("RETR file").expect(150);
-    peer.expect_text(425, "another address");
+    peer.expect_text(425, "address other than yours");
     drop(stranger);
     peer.say("QUIT").expect(221);
     server.wait_for_log(&["closed"]);
