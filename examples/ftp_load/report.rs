@@ -34,7 +34,7 @@ pub struct Metric {
     name: &'static str,
     /// The unit for people.
     pub unit: &'static str,
-    /// Whether more or less is better.
+    /// The direction in which the number is better.
     pub better: Better,
     /// Selects the runs that have this number.
     of: fn(&Record) -> bool,
@@ -53,7 +53,7 @@ pub enum Table {
     Resources,
 }
 
-/// Whether more or less is better.
+/// The direction in which the number is better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Better {
     /// The larger number.
