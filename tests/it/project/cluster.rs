@@ -136,8 +136,10 @@ fn adapted(network: &str) -> String {
 /// Returns true if a node is receiving an upload.
 fn is_uploading(node: &Server) -> bool {
     let open = fs::read_dir(format!("/proc/{}/fd", node.pid())).unwrap();
+    // A file that was created without a name has a number instead.
+    let is_upload = |path: &str| path.contains(".ftp-partial-") || path.contains("/#");
     open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
-        .any(|to| to.to_string_lossy().contains(".ftp-partial-"))
+        .any(|to| is_upload(&to.to_string_lossy()))
 }
 
 #[test]
