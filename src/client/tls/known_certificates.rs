@@ -95,7 +95,9 @@ fn add_line(path: &Path, server: &str, pin: Pin) -> io::Result<()> {
     let kept = &all[all.len().saturating_sub(MOST)..];
     let new: String = kept.iter().map(|(server, pin)| format!("{server} {pin}\n")).collect();
     // Usually only the last line is new. If the program is killed here, the lines before it are intact.
-    let same = if new.starts_with(&old) { old.len() } else { 0 };
+    // A damaged line has another length as text than in the file.
+    let is_intact = file.metadata()?.len() == old.len() as u64 && new.starts_with(&old);
+    let same = if is_intact { old.len() } else { 0 };
     file.seek(SeekFrom::Start(same as u64))?;
     file.write_all(&new.as_bytes()[same..])?;
     file.set_len(new.len() as u64)?;
@@ -137,6 +139,17 @@ mod tests {
         let text = fs::read_to_string(&file).unwrap();
         assert_eq!(text.lines().count(), MOST);
         assert!(text.starts_with("h1:21 ") && text.ends_with(&format!("last:21 {}\n", pin("cd"))));
+    }
+
+    #[test]
+    fn a_damaged_line_does_not_damage_the_next() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("trusted");
+        fs::write(&file, [b"h\xff:21 ", format!("{}\n", pin("ab")).as_bytes()].concat()).unwrap();
+        let known = KnownCertificates::new(Some(file.clone()));
+        known.add("next:21", pin("cd")).unwrap();
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.ends_with(&format!("\nnext:21 {}\n", pin("cd"))), "{text:?}");
     }
 
     /// Each thread has the file open for itself, as another client has.
