@@ -28,8 +28,9 @@ use tree::Tree;
 const SORTED_BY_FACTS: usize = 20_000;
 const SORTED_BYTES: usize = 5 * 1024 * 1024;
 
-/// The number of bytes that are produced at a time.
-const CHUNK: usize = 32 * 1024;
+/// The number of bytes after which no line is added to those that are produced at a time. With the last
+/// line they fit into the first buffer of a transfer, unless a name is very long.
+const CHUNK: usize = 31 * 1024;
 
 /// The format of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -202,7 +203,7 @@ impl Lines {
             prefix.push(b'/');
         } else {
             self.made.extend_from_slice(b"\r\n");
-            self.made.extend(dir.shown.iter().map(|&b| visible(b)));
+            push_visible(&dir.shown, &mut self.made);
             self.made.extend_from_slice(b":\r\n");
         }
         let _ = self.enter(&jail, &dir.path);
@@ -214,7 +215,8 @@ impl Lines {
         match &self.form {
             ListingFormat::Long => entry.write_ls(self.now, out),
             ListingFormat::Names(prefix) => {
-                out.extend(prefix.iter().chain(&entry.name).map(|&b| visible(b)));
+                push_visible(prefix, out);
+                push_visible(&entry.name, out);
             }
             ListingFormat::Facts(facts, allowed) => {
                 entry.perm = Some(perm(entry, *allowed));
@@ -239,9 +241,15 @@ fn read_entries(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
     Ok(listed)
 }
 
-/// Replaces a byte that would end or forge a line with `?`.
-fn visible(byte: u8) -> u8 {
-    if byte.is_ascii_control() { b'?' } else { byte }
+/// Appends a name, in which each byte that would end or forge a line becomes `?`.
+fn push_visible(name: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.extend_from_slice(name);
+    // Without an early exit the compiler checks many bytes at once.
+    if name.iter().fold(false, |found, byte| found | byte.is_ascii_control()) {
+        let controls = out[start..].iter_mut().filter(|byte| byte.is_ascii_control());
+        controls.for_each(|byte| *byte = b'?');
+    }
 }
 
 impl Read for Lines {
