@@ -34,6 +34,8 @@ mod tls;
 mod waker;
 
 pub use event::Event;
+#[cfg(not(target_os = "linux"))]
+pub use socket::accept;
 pub use socket::{acknowledge_now, inline_urgent, keep_alive, no_delay};
 pub use tls::{
     Certificate, NewCertificate, Tls, TlsContext, TlsError, TlsErrorKind, TlsLibrary, TlsSession,

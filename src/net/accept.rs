@@ -2,7 +2,7 @@
 
 use super::wait::{TransferHooks, Waited, has_passed, sooner, wait, wait_with};
 use crate::shutdown::{Shutdown, Stage};
-use crate::sys::{Interest, PollItem, Waitable};
+use crate::sys::{self, Interest, PollItem, Waitable};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,7 +61,7 @@ impl Listeners {
         let turn = self.turn.load(Ordering::Relaxed);
         for step in 0..self.all.len() {
             let next = turn.wrapping_add(step) % self.all.len();
-            match self.all[next].accept() {
+            match sys::accept(&self.all[next]) {
                 // The client disconnected before it was accepted, which is not an error.
                 Err(error) if is_transient(&error) => {}
                 accepted => {
@@ -149,11 +149,8 @@ pub fn accept_from(
     hooks: &mut impl TransferHooks,
 ) -> io::Result<Result<TcpStream, Waited>> {
     loop {
-        match listener.accept() {
-            Ok((stream, from)) if from.ip().to_canonical() == peer => {
-                stream.set_nonblocking(true)?;
-                return Ok(Ok(stream));
-            }
+        match sys::accept(listener) {
+            Ok((stream, from)) if from.ip().to_canonical() == peer => return Ok(Ok(stream)),
             // Many unexpected connections must not delay the deadline.
             Ok(_unexpected) if has_passed(deadline) => {
                 return Ok(Err(Waited::TimedOut));

@@ -20,7 +20,7 @@ use crate::server::data::passive_ports::{PassivePorts, Reservation};
 use crate::server::data::proxied::ProxiedConnections;
 use crate::server::error::Refusal;
 use crate::server::proxy::{Balancers, ClientOrigin};
-use crate::sys::{Interest, PollItem, Waitable, poll};
+use crate::sys::{self, Interest, PollItem, Waitable, poll};
 use endpoints::Endpoints;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -238,9 +238,7 @@ impl DataConnection {
                 }
                 opened
             }
-            Arrangement::Reserved(port) => {
-                port.accept(deadline, &mut unexpected, hooks).and_then(nonblocking)
-            }
+            Arrangement::Reserved(port) => port.accept(deadline, &mut unexpected, hooks),
             Arrangement::Active(to) => net::dial(endpoints.connecting_from(), to, deadline, hooks),
             Arrangement::None => Ok(Err(Waited::TimedOut)),
         };
@@ -277,12 +275,12 @@ impl DataConnection {
     ) -> io::Result<Result<TcpStream, Waited>> {
         let mut proxied = ProxiedConnections::default();
         loop {
-            match listener.accept() {
+            match sys::accept(listener) {
                 Ok((stream, from)) if self.balancers.contains(from.ip()) => {
                     proxied.add(stream, from, 0);
                 }
                 Ok((stream, from)) if from.ip().to_canonical() == self.endpoints.peer => {
-                    return nonblocking(Ok(stream));
+                    return Ok(Ok(stream));
                 }
                 Ok((_, from)) => unexpected.add(from.ip(), Instant::now()),
                 Err(error) if net::is_transient(&error) => {}
@@ -315,14 +313,6 @@ impl DataConnection {
 }
 
 const NO_PORT: Refusal = Refusal::NoDataConnection("No port is free for a data connection.");
-
-/// Makes a stream from a shared port nonblocking.
-fn nonblocking(opened: Result<TcpStream, Waited>) -> io::Result<Result<TcpStream, Waited>> {
-    if let Ok(stream) = &opened {
-        stream.set_nonblocking(true)?;
-    }
-    Ok(opened)
-}
 
 /// Listens on a random port, which an attacker cannot predict (RFC 2577 section 6).
 ///

@@ -9,6 +9,10 @@ use super::{Waitable, set_option};
 use std::ffi::c_int;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::net::{Ipv6Addr, SocketAddrV6};
+#[cfg(not(target_os = "linux"))]
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 /// The number of keepalive probes, and the seconds between them, before [`keep_alive`] gives up a
@@ -65,6 +69,18 @@ pub fn acknowledge_now(socket: &impl Waitable) -> io::Result<()> {
     Ok(())
 }
 
+/// Accepts a connection, which is nonblocking. With std that would take another system call on Linux.
+///
+/// # Errors
+/// Returns the system error, such as `WouldBlock` if the listener is nonblocking and no connection is
+/// waiting.
+#[cfg(not(target_os = "linux"))]
+pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, peer) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok((stream, peer))
+}
+
 /// Returns the address family of an address.
 pub(super) fn family(address: SocketAddr) -> c_int {
     if address.is_ipv4() { AF_INET } else { AF_INET6 }
@@ -92,4 +108,37 @@ pub(super) fn raw_address(address: SocketAddr) -> ([u8; 28], u8) {
         }
     }
     (raw, length)
+}
+
+/// Returns the address in a `struct sockaddr_in` or `sockaddr_in6`, or `None` if it is neither.
+#[cfg(target_os = "linux")]
+pub(super) fn address(raw: &[u8; 28]) -> Option<SocketAddr> {
+    let [f0, f1, p0, p1, a0, a1, a2, a3, rest @ ..] = *raw;
+    let port = u16::from_be_bytes([p0, p1]);
+    match c_int::from(u16::from_ne_bytes([f0, f1])) {
+        AF_INET => Some(SocketAddr::from(([a0, a1, a2, a3], port))),
+        AF_INET6 => {
+            let (ip, scope) = rest.split_first_chunk::<16>()?;
+            let scope = u32::from_ne_bytes(*scope.first_chunk()?);
+            let flow = u32::from_ne_bytes([a0, a1, a2, a3]);
+            Some(SocketAddrV6::new(Ipv6Addr::from(*ip), port, flow, scope).into())
+        }
+        _ => None,
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_the_same_after_conversion() {
+        let scoped = SocketAddrV6::new([0xfe80, 0, 0, 0, 1, 2, 3, 4].into(), 65535, 7, 9);
+        for expected in
+            ["192.0.2.1:21".parse().unwrap(), "[2001:db8::1]:1".parse().unwrap(), scoped.into()]
+        {
+            assert_eq!(address(&raw_address(expected).0), Some(expected));
+        }
+        assert_eq!(address(&[0; 28]), None);
+    }
 }

@@ -40,6 +40,8 @@ pub use rlimit::{check_memory, limit_heaps, max_threads, raise_descriptor_limit}
 pub(crate) use sendfile::{Pipe, send_file};
 pub use service_manager::{inherited_listeners, is_journal, notify_manager};
 pub use signal::{Signals, ignores_hangup, spawn_with_signals};
+#[cfg(target_os = "linux")]
+pub use socket::accept;
 pub use socket::{Handle, PollItem, Waitable, connect_from, listen_backlog, poll, unacknowledged};
 pub(crate) use socket::{Pair, pair, set_option};
 #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@
 use crate::net::{self, TransferHooks, UnexpectedPeers, Waited};
 use crate::server::data::proxied::{IdentifiedConnection, ProxiedConnections};
 use crate::server::proxy::Balancers;
-use crate::sys::{Interest, PollItem, Waitable, Waker};
+use crate::sys::{self, Interest, PollItem, Waitable, Waker};
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
@@ -259,7 +259,7 @@ impl Port {
         // Limits the work if unexpected connections keep coming.
         const MAX: usize = 256;
         for _ in 0..MAX {
-            match self.listener.accept() {
+            match sys::accept(&self.listener) {
                 Ok((stream, from)) if balancers.contains(from.ip()) => {
                     state.proxied.add(stream, from, state.reservations);
                 }
@@ -450,7 +450,7 @@ mod tests {
     }
 
     fn connect(from: IpAddr, port: u16) -> TcpStream {
-        let stream = crate::sys::connect_from(from, SocketAddr::new(HERE.ip(), port)).unwrap();
+        let stream = sys::connect_from(from, SocketAddr::new(HERE.ip(), port)).unwrap();
         net::wait(&mut [PollItem::new(Waitable::handle(&stream), Interest::Write)], None).unwrap();
         stream.set_nonblocking(false).unwrap();
         stream

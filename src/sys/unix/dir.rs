@@ -21,6 +21,8 @@ use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::ptr::NonNull;
+#[cfg(target_os = "linux")]
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 #[repr(C)]
@@ -63,6 +65,19 @@ unsafe extern "C" {
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
+    /// Whether all names of the file system are always in the cache, once that is known.
+    #[cfg(target_os = "linux")]
+    pub(super) names_in_memory: OnceLock<bool>,
+}
+
+impl From<OwnedFd> for Dir {
+    fn from(fd: OwnedFd) -> Dir {
+        Dir {
+            fd,
+            #[cfg(target_os = "linux")]
+            names_in_memory: OnceLock::new(),
+        }
+    }
 }
 
 impl Dir {
@@ -76,7 +91,7 @@ impl Dir {
         let flags = O_WALK | O_DIRECTORY | O_CLOEXEC;
         // SAFETY: `path` ends in NUL and is valid during the call.
         let fd = retry(|| unsafe { open(path.as_ptr(), flags) })?;
-        Ok(Dir { fd: owned(fd) })
+        Ok(Dir::from(owned(fd)))
     }
 
     /// Opens the directory `name` in this one.
@@ -85,7 +100,7 @@ impl Dir {
     /// Also fails if `name` is a link, even to a directory; see [`Dir::read_link`].
     pub fn open_dir(&self, name: &OsStr) -> io::Result<Dir> {
         let flags = O_WALK | O_DIRECTORY | O_NOFOLLOW;
-        Ok(Dir { fd: self.open_at(name, flags)? })
+        Ok(Dir::from(self.open_at(name, flags)?))
     }
 
     /// Opens a file. The call opens a FIFO without waiting. The caller has to check the kind of

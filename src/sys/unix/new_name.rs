@@ -7,6 +7,8 @@
 //! twice. A file without a name disappears when it is closed, so a crash leaves nothing behind.
 
 use super::Dir;
+#[cfg(target_os = "linux")]
+use super::stat::stat_open;
 use crate::sys::Stat;
 use std::ffi::OsStr;
 #[cfg(target_os = "linux")]
@@ -14,7 +16,19 @@ use std::ffi::{CString, c_int, c_long, c_uint};
 use std::fs::File;
 use std::io;
 #[cfg(target_os = "linux")]
+use std::os::fd::AsFd;
+#[cfg(target_os = "linux")]
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The result of a lookup in the cache of names.
+#[cfg(target_os = "linux")]
+enum Cached {
+    Found(Stat),
+    /// The name is not in the cache.
+    Missing,
+    /// The cache cannot answer.
+    Unknown,
+}
 
 #[cfg(target_os = "linux")]
 impl Dir {
@@ -25,14 +39,19 @@ impl Dir {
     /// # Errors
     /// Fails if the name does not exist, or with another system error.
     pub(crate) fn stat_new(&self, name: &OsStr) -> io::Result<Stat> {
-        if self.keeps_names_in_memory() && !self.is_in_cache(name) {
-            return Err(io::ErrorKind::NotFound.into());
+        match self.stat_in_cache(name) {
+            Cached::Found(stat) => Ok(stat),
+            Cached::Missing if self.keeps_names_in_memory() => Err(io::ErrorKind::NotFound.into()),
+            Cached::Missing | Cached::Unknown => self.stat(name),
         }
-        self.stat(name)
     }
 
     /// Returns whether all names of the file system are always in the cache.
     fn keeps_names_in_memory(&self) -> bool {
+        *self.names_in_memory.get_or_init(|| self.is_memory())
+    }
+
+    fn is_memory(&self) -> bool {
         const TMPFS: u32 = 0x0102_1994;
         const RAMFS: u32 = 0x8584_58f6;
         unsafe extern "C" {
@@ -46,11 +65,11 @@ impl Dir {
         result == 0 && matches!(out[0], TMPFS | RAMFS)
     }
 
-    /// Returns false if `name` is not in the cache, and true if it is or if the system cannot tell
-    /// (before Linux 5.12).
-    fn is_in_cache(&self, name: &OsStr) -> bool {
-        use super::abi::{EAGAIN, O_CLOEXEC, O_NOFOLLOW, O_WALK, RESOLVE_CACHED, SYS_OPENAT2};
-        /// True if the system has no such call, or a sandbox forbids it.
+    /// Looks up `name` in the cache alone.
+    fn stat_in_cache(&self, name: &OsStr) -> Cached {
+        use super::abi::{EAGAIN, EINVAL, ENOSYS, EPERM, SYS_OPENAT2};
+        use super::abi::{O_CLOEXEC, O_NOFOLLOW, O_WALK, RESOLVE_CACHED};
+        /// True if the system has no such call (before Linux 5.12), or a sandbox forbids it.
         static IS_MISSING: AtomicBool = AtomicBool::new(false);
         /// `struct open_how`.
         #[repr(C)]
@@ -64,7 +83,7 @@ impl Dir {
         }
 
         if IS_MISSING.load(Ordering::Relaxed) {
-            return true;
+            return Cached::Unknown;
         }
         let flags = (O_WALK | O_NOFOLLOW | O_CLOEXEC) as u64;
         let how = How { flags, mode: 0, resolve: RESOLVE_CACHED };
@@ -74,14 +93,16 @@ impl Dir {
             let fd = unsafe { syscall(SYS_OPENAT2, dir, name, &raw const how, size) };
             super::check(fd as c_int).map(super::dir::owned)
         });
-        let Err(error) = opened else { return true };
-        if error.raw_os_error() == Some(EAGAIN) {
-            return false;
+        match opened {
+            Ok(file) => stat_open(file.as_fd()).map_or(Cached::Unknown, Cached::Found),
+            Err(error) if error.raw_os_error() == Some(EAGAIN) => Cached::Missing,
+            Err(error) => {
+                if matches!(error.raw_os_error(), Some(ENOSYS | EINVAL | EPERM)) {
+                    IS_MISSING.store(true, Ordering::Relaxed);
+                }
+                Cached::Unknown
+            }
         }
-        if error.kind() != io::ErrorKind::NotFound {
-            IS_MISSING.store(true, Ordering::Relaxed);
-        }
-        true
     }
 
     /// Creates a file without a name in the file system of this directory, for reading and

@@ -1,11 +1,15 @@
 //! Sockets: waiting for several at once, and options that std does not offer.
 
 use super::abi::{
-    EINPROGRESS, NEW_SOCKET, POLLIN, POLLOUT, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TIOCOUTQ,
-    nfds_t, pollfd,
+    EINPROGRESS, NEW_SOCKET, POLLIN, POLLOUT, POLLRDHUP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET,
+    TIOCOUTQ, nfds_t, pollfd,
 };
 use super::check;
+#[cfg(target_os = "linux")]
+use super::{dir::owned, retry};
 use crate::sys::Interest;
+#[cfg(target_os = "linux")]
+use crate::sys::socket::address;
 use crate::sys::socket::{family, raw_address};
 use std::ffi::{c_int, c_ulong, c_void};
 use std::io;
@@ -53,7 +57,7 @@ impl<'a> PollItem<'a> {
     /// Creates an item that waits for `interest` on `handle`.
     pub fn new(handle: Handle<'a>, interest: Interest) -> PollItem<'a> {
         let events = match interest {
-            Interest::Read => POLLIN,
+            Interest::Read => POLLIN | POLLRDHUP,
             Interest::Write => POLLOUT,
             // POSIX: POLLERR and POLLHUP are always reported.
             Interest::Loss if cfg!(target_os = "linux") => 0,
@@ -73,6 +77,12 @@ impl<'a> PollItem<'a> {
     /// wait.
     pub fn ready(&self) -> bool {
         self.raw.revents != 0
+    }
+
+    /// Returns false if the peer of a socket, polled for reading, had not closed its half when the
+    /// item became ready, and true if it had or if the system does not report that.
+    pub fn may_be_half_closed(&self) -> bool {
+        POLLRDHUP == 0 || self.raw.revents & !POLLIN != 0
     }
 }
 
@@ -111,6 +121,27 @@ pub fn listen_backlog(listener: &TcpListener, backlog: u32) -> io::Result<()> {
     let backlog = c_int::try_from(backlog).unwrap_or(c_int::MAX);
     // SAFETY: the descriptor is open; listening again only changes the backlog.
     check(unsafe { listen(listener.as_raw_fd(), backlog) }).map(drop)
+}
+
+/// Accepts a connection, which is nonblocking. With std that would take another system call.
+///
+/// # Errors
+/// Returns the system error, such as `WouldBlock` if the listener is nonblocking and no connection is
+/// waiting.
+#[cfg(target_os = "linux")]
+pub fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    unsafe extern "C" {
+        fn accept4(fd: c_int, address: *mut c_void, length: *mut u32, flags: c_int) -> c_int;
+    }
+    let (mut raw, fd) = ([0; 28], listener.as_raw_fd());
+    let accepted = retry(|| {
+        let mut length = raw.len() as u32;
+        // SAFETY: `raw` and `length`, the size of `raw`, are valid and writable during the call.
+        unsafe { accept4(fd, raw.as_mut_ptr().cast(), &raw mut length, NEW_SOCKET) }
+    })?;
+    let stream = TcpStream::from(owned(accepted));
+    let peer = address(&raw).ok_or(io::ErrorKind::InvalidData)?;
+    Ok((stream, peer))
 }
 
 /// Returns the number of bytes written to a TCP socket that the peer has not acknowledged yet

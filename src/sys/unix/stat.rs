@@ -1,14 +1,16 @@
 //! Converts times, kinds and device numbers of files between the system's form and that of this
 //! crate.
 
-use super::abi::{AT_SYMLINK_NOFOLLOW, timespec};
 #[cfg(target_os = "linux")]
-use super::abi::{STATX_BASIC_STATS, STATX_BTIME, statx as Statx};
+use super::abi::{AT_EMPTY_PATH, STATX_BASIC_STATS, STATX_BTIME, statx as Statx};
+use super::abi::{AT_SYMLINK_NOFOLLOW, timespec};
 use super::check;
 use crate::sys::{FileKind, Stat};
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
 use std::mem::MaybeUninit;
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub(super) fn to_timespec(time: SystemTime) -> timespec {
@@ -59,6 +61,17 @@ pub(super) fn device_number(device: u64) -> u64 {
 
 #[cfg(target_os = "linux")]
 pub(super) fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
+    stat_with(dir, name, AT_SYMLINK_NOFOLLOW)
+}
+
+/// Returns the metadata of an open file, which may be open for lookups only.
+#[cfg(target_os = "linux")]
+pub(super) fn stat_open(file: BorrowedFd<'_>) -> io::Result<Stat> {
+    stat_with(file.as_raw_fd(), c"", AT_EMPTY_PATH)
+}
+
+#[cfg(target_os = "linux")]
+fn stat_with(dir: c_int, name: &CStr, flags: c_int) -> io::Result<Stat> {
     unsafe extern "C" {
         fn statx(
             dir: c_int,
@@ -72,7 +85,7 @@ pub(super) fn stat_at(dir: c_int, name: &CStr) -> io::Result<Stat> {
     let mask = STATX_BASIC_STATS | STATX_BTIME;
     // SAFETY: the name ends in NUL, and `out` is writable for one statx, valid in any bits.
     let out = unsafe {
-        check(statx(dir, name.as_ptr(), AT_SYMLINK_NOFOLLOW, mask, out.as_mut_ptr()))?;
+        check(statx(dir, name.as_ptr(), flags, mask, out.as_mut_ptr()))?;
         out.assume_init()
     };
     let mode = u32::from(out.mode);
