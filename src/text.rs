@@ -54,11 +54,22 @@ pub fn rfc3339_millis(time: SystemTime) -> String {
 fn date_time(time: SystemTime) -> String {
     let Civil { year, month, day, hour, minute, second } = Civil::from_system(time);
     // Every line of a log begins with it, and `format!` of six numbers takes 20 times as long.
-    let parts = [(month, b'-'), (day, b'-'), (hour, b'T'), (minute, b':'), (second, b':')];
-    let mut text = format!("{year:04}");
+    let parts = [(month, '-'), (day, '-'), (hour, 'T'), (minute, ':'), (second, ':')];
+    let mut text = String::with_capacity("2026-11-22T19:26:29.678Z".len());
+    let push = |text: &mut String, number: u32| {
+        let digits = [number / 10 % 10, number % 10].map(|digit| char::from(b'0' + digit as u8));
+        text.extend(digits);
+    };
+    match u32::try_from(year) {
+        Ok(year @ ..=9999) => {
+            push(&mut text, year / 100);
+            push(&mut text, year);
+        }
+        _ => text += &format!("{year:04}"),
+    }
     for (number, before) in parts {
-        let digit = |value: u32| char::from_digit(value % 10, 10).unwrap_or('0');
-        text.extend([char::from(before), digit(u32::from(number) / 10), digit(u32::from(number))]);
+        text.push(before);
+        push(&mut text, number.into());
     }
     text
 }

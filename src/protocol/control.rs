@@ -171,6 +171,8 @@ impl<S: Read> Control<S> {
                 other => break other?,
             }
         };
+        // A client that waits for each reply sends one command, which then takes one allocation.
+        self.partial.reserve(length);
         chunk[..length].iter().for_each(|&byte| self.take(byte));
         Ok(length)
     }

@@ -63,6 +63,12 @@ impl Code {
         (100..600).contains(&number).then_some(Code(number))
     }
 
+    /// Returns the three digits of the code.
+    fn digits(self) -> [u8; 3] {
+        // A code has three digits, so each remainder fits into a byte.
+        [self.0 / 100, self.0 / 10 % 10, self.0 % 10].map(|digit| b'0' + digit as u8)
+    }
+
     /// Returns the code as a number.
     pub fn number(self) -> u16 {
         self.0
@@ -160,22 +166,17 @@ impl Reply {
 
     /// Appends the reply in its wire form, with line ends.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        let mut line = |separator: &[u8], text: &[u8]| {
-            out.extend_from_slice(self.code.0.to_string().as_bytes());
-            out.extend_from_slice(separator);
-            out.extend_from_slice(text);
+        let code = self.code.digits();
+        let mut line = |parts: [&[u8]; 3]| {
+            // A reply of one line, which most are, takes one allocation.
+            out.reserve(parts.iter().map(|part| part.len()).sum::<usize>() + 2);
+            parts.into_iter().for_each(|part| out.extend_from_slice(part));
             out.extend_from_slice(b"\r\n");
         };
-        let Some((body, last)) = &self.rest else { return line(b" ", &self.first) };
-        line(b"-", &self.first);
-        for text in body {
-            out.extend_from_slice(text);
-            out.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(self.code.0.to_string().as_bytes());
-        out.push(b' ');
-        out.extend_from_slice(last);
-        out.extend_from_slice(b"\r\n");
+        let Some((body, last)) = &self.rest else { return line([&code, b" ", &self.first]) };
+        line([&code, b"-", &self.first]);
+        body.iter().for_each(|text| line([b"", b"", text]));
+        line([&code, b" ", last]);
     }
 }
 

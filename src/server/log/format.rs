@@ -9,7 +9,6 @@ use crate::protocol::{Code, Command, FtpPath, Name};
 use crate::server::log::Level;
 use crate::text::{Reason, is_hidden, legible, rfc3339, rfc3339_millis};
 use std::borrow::Cow;
-use std::fmt::{self, Display};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
@@ -31,12 +30,6 @@ pub type Field<'a> = (&'a str, &'a dyn Value);
 /// A time span in seconds with three decimals.
 #[derive(Clone, Copy, Debug)]
 pub struct Seconds(pub Duration);
-
-impl Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:03}", self.0.as_secs(), self.0.subsec_millis())
-    }
-}
 
 impl<T: Value + ?Sized> Value for &T {
     fn bytes(&self) -> Cow<'_, [u8]> {
@@ -63,8 +56,9 @@ macro_rules! values {
     };
 }
 
-values!(true, |number| number.to_string().into_bytes(), u16, u32, u64, usize, Seconds, Code);
-values!(false, |text| text.as_bytes(), str, String, Cow<'_, str>, FtpPath, Name);
+values!(true, |number| number.to_string().into_bytes(), u16, u32, u64, usize, Code);
+values!(true, |span| with_decimals(span.0), Seconds);
+values!(false, |text| text.as_bytes(), str, Box<str>, String, Cow<'_, str>, FtpPath, Name);
 values!(false, |bytes| bytes, [u8]);
 values!(false, |shown| shown.to_string().into_bytes(), IpAddr, SocketAddr);
 values!(false, |error| Reason(error).to_string().into_bytes(), io::Error);
@@ -91,6 +85,13 @@ pub(super) fn journal(_: SystemTime, level: Level, event: &str, fields: &[Field<
         Level::Debug => 7,
     };
     with_fields(format!("<{priority}>{event}"), fields)
+}
+
+/// Formats `61.007`.
+fn with_decimals(span: Duration) -> Vec<u8> {
+    let milliseconds = span.subsec_millis();
+    let decimals = [100, 10, 1].map(|place| b'0' + (milliseconds / place % 10) as u8);
+    [span.as_secs().to_string().as_bytes(), b".", &decimals].concat()
 }
 
 fn with_fields(mut line: String, fields: &[Field<'_>]) -> String {

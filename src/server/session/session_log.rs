@@ -22,6 +22,8 @@ use std::time::{Duration, Instant, SystemTime};
 pub(super) struct SessionLog<'a> {
     server: &'a Server,
     registration: Registration<'a>,
+    /// The address of the client as text.
+    peer: Box<str>,
     budget: LogBudget,
     /// True if the loss of the root has been logged.
     root_loss_logged: bool,
@@ -37,6 +39,7 @@ impl<'a> SessionLog<'a> {
         SessionLog {
             server,
             registration: server.session_list.register(number, origin.peer, via),
+            peer: origin.peer.to_string().into(),
             budget: LogBudget::new(),
             root_loss_logged: false,
             // Health checks of load balancers come every few seconds and would fill the log.
@@ -72,7 +75,8 @@ impl<'a> SessionLog<'a> {
         }
         let entry = self.registration.entry();
         let user = entry.user();
-        let mut all: Vec<Field<'_>> = vec![("session", &entry.number), ("peer", &entry.peer)];
+        let mut all: Vec<Field<'_>> = Vec::with_capacity(3 + fields.len());
+        all.extend::<[Field<'_>; 2]>([("session", &entry.number), ("peer", &self.peer)]);
         all.extend(user.iter().map(|user| ("user", user as &dyn Value)));
         all.extend_from_slice(fields);
         self.server.log.event(level, event, &all);

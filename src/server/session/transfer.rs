@@ -77,8 +77,10 @@ impl<'t> Transfer<'t, '_> {
     /// file name: `a (5 bytes).txt` would be misread.
     pub(super) fn opening_reply(&self, info: &TransferInfo) -> Reply {
         let kind = if self.parameters.is_ascii() { "ASCII" } else { "BINARY" };
-        let size = info.expected.map(|size| format!(" ({size} bytes)")).unwrap_or_default();
-        Reply::new(Code::OPENING_DATA, format!("Opening {kind} mode data connection{size}."))
+        let size = info.expected.map(|size| size.to_string());
+        let size = size.as_ref().map_or(["", "", ""], |size| [" (", size, " bytes)"]);
+        let text = [&["Opening ", kind, " mode data connection"][..], &size, &["."]];
+        Reply::new(Code::OPENING_DATA, text.concat().concat())
     }
 
     /// Sends the content of `source`.
