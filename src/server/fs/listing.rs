@@ -28,9 +28,8 @@ use tree::Tree;
 const SORTED_BY_FACTS: usize = 20_000;
 const SORTED_BYTES: usize = 5 * 1024 * 1024;
 
-/// The number of bytes after which no line is added to those that are produced at a time. With the last
-/// line they fit into the first buffer of a transfer, unless a name is very long.
-const CHUNK: usize = 31 * 1024;
+/// The number of bytes that are produced at a time.
+const CHUNK: usize = 64 * 1024;
 
 /// The format of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +153,22 @@ impl Lines {
         Ok(())
     }
 
+    /// Writes the next line of a listing of names, and returns whether there was one.
+    fn next_name(&mut self) -> io::Result<bool> {
+        let (ListingFormat::Names(prefix), Some(listing)) = (&self.form, &mut self.listing) else {
+            return Ok(false);
+        };
+        let start = self.made.len();
+        self.made.extend_from_slice(prefix);
+        if !self.names.take(&mut self.made) && !listing.read_name(&mut self.made)? {
+            self.made.truncate(start);
+            return Ok(false);
+        }
+        hide_controls(&mut self.made[start..]);
+        self.made.extend_from_slice(b"\r\n");
+        Ok(true)
+    }
+
     /// Writes the next line of a directory, and returns whether there was one.
     fn next(&mut self) -> io::Result<bool> {
         if let Some(DirEntry { name, stat, target }) = self.sorted.next() {
@@ -161,16 +176,15 @@ impl Lines {
             self.add(stat, target)?;
             return Ok(true);
         }
+        if matches!(self.form, ListingFormat::Names(_)) && self.tree.is_none() {
+            return self.next_name();
+        }
         let Some(listing) = &mut self.listing else { return Ok(false) };
         loop {
             let name = &mut self.entry.name;
             name.clear();
             if !self.names.take(name) && !listing.read_name(name)? {
                 return Ok(false);
-            }
-            if matches!(self.form, ListingFormat::Names(_)) && self.tree.is_none() {
-                self.write();
-                return Ok(true);
             }
             // A name that no longer exists has no line.
             if let Some((stat, target)) = listing.stat(name) {
@@ -241,15 +255,20 @@ fn read_entries(listing: &mut DirReader) -> io::Result<Vec<DirEntry>> {
     Ok(listed)
 }
 
-/// Appends a name, in which each byte that would end or forge a line becomes `?`.
+/// Replaces each byte that would end or forge a line with `?`.
+fn hide_controls(name: &mut [u8]) {
+    // Without an early exit the compiler checks many bytes at once.
+    if name.iter().fold(false, |found, byte| found | byte.is_ascii_control()) {
+        let controls = name.iter_mut().filter(|byte| byte.is_ascii_control());
+        controls.for_each(|byte| *byte = b'?');
+    }
+}
+
+/// Appends a name without bytes that would end or forge a line.
 fn push_visible(name: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(name);
-    // Without an early exit the compiler checks many bytes at once.
-    if name.iter().fold(false, |found, byte| found | byte.is_ascii_control()) {
-        let controls = out[start..].iter_mut().filter(|byte| byte.is_ascii_control());
-        controls.for_each(|byte| *byte = b'?');
-    }
+    hide_controls(&mut out[start..]);
 }
 
 impl Read for Lines {
