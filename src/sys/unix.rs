@@ -6,6 +6,7 @@
 pub(in crate::sys) mod abi;
 mod blocking_writer;
 mod dir;
+mod entries;
 mod file;
 mod interfaces;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
@@ -25,8 +26,9 @@ mod terminal;
 mod tls;
 
 pub use blocking_writer::BlockingWriter;
-pub use dir::{Dir, Entries};
+pub use dir::Dir;
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
+pub use entries::Entries;
 pub(crate) use file::{
     FileId, boot_id, effective_user, identify, is_at, is_dir_at, is_named, owner_and_links,
     read_at, write_at,

@@ -7,7 +7,7 @@
 
 #![allow(non_camel_case_types)] // the names of C, so that they can be looked up
 
-use std::ffi::{c_char, c_int, c_long, c_short, c_uint};
+use std::ffi::{c_int, c_long, c_short, c_uint};
 
 // On other systems these constants and layouts would be wrong: MIPS has another value for O_CREAT,
 // PowerPC for ICANON, FreeBSD has another struct dirent.
@@ -181,16 +181,6 @@ mod system {
         pub output_speed: u32,
     }
 
-    /// `struct dirent64`, up to its name of variable length.
-    #[repr(C)]
-    pub(in crate::sys) struct dirent {
-        pub inode: u64,
-        pub offset: i64,
-        pub length: u16,
-        pub kind: u8,
-        pub name: [c_char; 256],
-    }
-
     /// A time in `struct statx`.
     #[repr(C)]
     #[derive(Clone, Copy)]
@@ -238,14 +228,22 @@ mod system {
         pub spare: [u64; 16],
     }
 
-    /// The system call that returns a thread's number; glibc has a function for it only since
-    /// 2.30.
-    #[cfg(target_arch = "x86_64")]
-    pub(in crate::sys) const SYS_GETTID: c_long = 186;
-    #[cfg(target_arch = "s390x")]
-    pub(in crate::sys) const SYS_GETTID: c_long = 236;
-    #[cfg(not(any(target_arch = "x86_64", target_arch = "s390x")))]
-    pub(in crate::sys) const SYS_GETTID: c_long = 178;
+    // The system calls that return a thread's number and read a directory; glibc has functions for
+    // them only since 2.30.
+    pub(in crate::sys) const SYS_GETTID: c_long = if cfg!(target_arch = "x86_64") {
+        186
+    } else if cfg!(target_arch = "s390x") {
+        236
+    } else {
+        178
+    };
+    pub(in crate::sys) const SYS_GETDENTS64: c_long = if cfg!(target_arch = "x86_64") {
+        217
+    } else if cfg!(target_arch = "s390x") {
+        220
+    } else {
+        61
+    };
 
     pub(in crate::sys) const F_DUPFD_CLOEXEC: c_int = 1030;
 
@@ -256,6 +254,7 @@ mod system {
 #[cfg(not(target_os = "linux"))]
 mod system {
     use super::*;
+    use std::ffi::c_char;
 
     pub(in crate::sys) const SIG_BLOCK: c_int = 1;
     pub(in crate::sys) const SIG_SETMASK: c_int = 3;

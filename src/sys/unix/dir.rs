@@ -5,10 +5,11 @@
 
 use super::abi::{
     AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, ELOOP, O_APPEND, O_CLOEXEC, O_CREAT, O_DIRECTORY, O_EXCL,
-    O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WALK, O_WRONLY, UTIME_OMIT, dirent,
-    statvfs, timespec,
+    O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR, O_WALK, O_WRONLY, UTIME_OMIT, statvfs,
+    timespec,
 };
 
+use super::entries::Entries;
 use super::stat::{stat_at, to_timespec};
 use super::{check, retry};
 use crate::sys::{Open, Stat};
@@ -17,18 +18,12 @@ use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int, c_uint};
 use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
-use std::ptr::NonNull;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 use std::time::SystemTime;
-
-#[repr(C)]
-struct Stream {
-    _opaque: [u8; 0],
-}
 
 unsafe extern "C" {
     fn open(path: *const c_char, flags: c_int, ...) -> c_int;
@@ -53,12 +48,6 @@ unsafe extern "C" {
         times: *const [timespec; 2],
         flags: c_int,
     ) -> c_int;
-    #[cfg_attr(all(target_os = "macos", target_arch = "x86_64"), link_name = "fdopendir$INODE64")]
-    fn fdopendir(fd: c_int) -> *mut Stream;
-    #[cfg_attr(all(target_os = "linux", target_env = "gnu"), link_name = "readdir64")]
-    #[cfg_attr(all(target_os = "macos", target_arch = "x86_64"), link_name = "readdir$INODE64")]
-    fn readdir(stream: *mut Stream) -> *const dirent;
-    fn closedir(stream: *mut Stream) -> c_int;
 }
 
 /// An open directory.
@@ -306,12 +295,7 @@ impl Dir {
     /// # Errors
     /// Fails without read permission.
     pub fn entries(&self) -> io::Result<Entries> {
-        let fd = self.open_at(OsStr::new("."), O_RDONLY | O_DIRECTORY)?;
-        // SAFETY: the descriptor is open, of a directory, and ours alone.
-        let stream = NonNull::new(unsafe { fdopendir(fd.as_raw_fd()) });
-        let stream = stream.ok_or_else(io::Error::last_os_error)?;
-        let _ = fd.into_raw_fd(); // closedir will close it
-        Ok(Entries { stream })
+        Entries::new(self.open_at(OsStr::new("."), O_RDONLY | O_DIRECTORY)?)
     }
 
     /// Writes this directory to the disk (fsync).
@@ -323,77 +307,10 @@ impl Dir {
     }
 }
 
-/// The names in a [`Dir`]. It uses one descriptor and one buffer, whatever the size of the
-/// directory.
-#[derive(Debug)]
-pub struct Entries {
-    stream: NonNull<Stream>,
-}
-
-// SAFETY: the stream is used through `&mut` alone and belongs to no thread.
-unsafe impl Send for Entries {}
-
-impl Entries {
-    /// Appends the next name to `to` in its wire form, and returns whether there was one.
-    ///
-    /// # Errors
-    /// Fails if the directory cannot be read further.
-    pub(crate) fn read_name(&mut self, to: &mut Vec<u8>) -> io::Result<bool> {
-        loop {
-            clear_errno();
-            // SAFETY: the stream is open; the entry is read before the next call overwrites it.
-            let entry = unsafe { readdir(self.stream.as_ptr()) };
-            if entry.is_null() {
-                let error = io::Error::last_os_error();
-                return if error.raw_os_error() == Some(0) { Ok(false) } else { Err(error) };
-            }
-            // SAFETY: readdir gave a valid entry whose name ends in NUL. Its address is taken
-            // without a reference, since the entry may be shorter than the whole struct.
-            let name = unsafe { CStr::from_ptr((&raw const (*entry).name).cast()) }.to_bytes();
-            if name != b"." && name != b".." {
-                to.extend_from_slice(name);
-                return Ok(true);
-            }
-        }
-    }
-}
-
-impl Iterator for Entries {
-    type Item = io::Result<OsString>;
-
-    fn next(&mut self) -> Option<io::Result<OsString>> {
-        let mut name = Vec::new();
-        match self.read_name(&mut name) {
-            Ok(true) => Some(Ok(OsString::from_vec(name))),
-            Ok(false) => None,
-            Err(error) => Some(Err(error)),
-        }
-    }
-}
-
-impl Drop for Entries {
-    fn drop(&mut self) {
-        // SAFETY: the stream is open and dropped once.
-        unsafe { closedir(self.stream.as_ptr()) };
-    }
-}
-
 /// Returns whether an error of [`Dir::open_dir`] or [`Dir::open`] may mean that the name is a
 /// link.
 pub(crate) fn may_be_link(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotADirectory || error.raw_os_error() == Some(ELOOP)
-}
-
-/// Clears errno: at the end of a directory `readdir` leaves it unchanged, so the end can be told
-/// from an error.
-fn clear_errno() {
-    unsafe extern "C" {
-        #[cfg_attr(target_os = "linux", link_name = "__errno_location")]
-        #[cfg_attr(not(target_os = "linux"), link_name = "__error")]
-        fn errno_location() -> *mut c_int;
-    }
-    // SAFETY: the C library gives a valid address for this thread.
-    unsafe { *errno_location() = 0 };
 }
 
 pub(super) fn owned(fd: c_int) -> OwnedFd {
