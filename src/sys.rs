@@ -15,6 +15,7 @@
 //! | `send_file`, `Pipe` | std copies between file and socket through a buffer of 8 KiB |
 //! | `read_at`, `write_at` | std has a different function on each system |
 //! | `effective_user`, `owner_and_links`, `boot_id` | std reports neither the effective user nor the boot of the machine |
+//! | `check_may_write` | std finds out whether a file can be created only by creating it |
 //! | `copy_attributes` | std copies neither access control lists nor extended attributes |
 //! | [`Dir`] | std opens files by path, and another process may replace a directory in the path |
 //! | [`raise_descriptor_limit`] | std does not raise the soft limit, which is often 1,024 |

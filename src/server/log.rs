@@ -23,6 +23,7 @@ pub use xferlog::{TransferDirection, TransferLog, TransferRecord};
 use crate::text::legible;
 use output::{Output, Target};
 use recent::Ring;
+use sink::Sink;
 use std::fmt::Display;
 use std::io;
 use std::path::Path;
@@ -85,6 +86,9 @@ pub struct Event {
 const RECENT: usize = 50;
 const LONGEST_VALUE: usize = 300;
 
+/// The purpose of the log's file, in error messages.
+const PURPOSE: &str = "the log";
+
 /// Accepts events and writes them, without waiting for their destination.
 pub struct Log {
     state: Arc<LogState>,
@@ -109,8 +113,16 @@ impl Log {
     pub fn open(level: Level, format: Format, file: Option<&Path>) -> io::Result<Log> {
         let state = LogState::new(level, format);
         let target = Target::new(file, Target::Stderr);
-        let output = Output::open("the log", target, state.clone())?;
+        let output = Output::open(PURPOSE, target, state.clone())?;
         Ok(Log { state, output })
+    }
+
+    /// Checks whether `file` could be opened as the log, without opening or creating it.
+    ///
+    /// # Errors
+    /// Returns the error that [`Log::open`] would return.
+    pub fn check(file: &Path) -> io::Result<()> {
+        Sink::check(PURPOSE, file)
     }
 
     /// Creates a log that passes each event as text to `take`, in the thread that logs it.

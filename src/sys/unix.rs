@@ -30,8 +30,8 @@ pub use dir::Dir;
 pub(crate) use dir::{may_be_link, name_bytes, name_of, os_name};
 pub use entries::Entries;
 pub(crate) use file::{
-    FileId, boot_id, effective_user, identify, is_at, is_dir_at, is_named, owner_and_links,
-    read_at, write_at,
+    FileId, boot_id, check_may_write, effective_user, identify, is_at, is_dir_at, is_named,
+    owner_and_links, read_at, write_at,
 };
 pub use interfaces::own_addresses;
 #[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]

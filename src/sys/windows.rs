@@ -123,6 +123,17 @@ pub(crate) fn owners_of(_metadata: &std::fs::Metadata) -> Option<(u32, u32)> {
     None
 }
 
+/// Checks whether a file is writable, or a directory exists; its access control list is not read.
+///
+/// # Errors
+/// Returns the system error, or `PermissionDenied` for a read-only file.
+pub(crate) fn check_may_write(path: &std::path::Path) -> io::Result<()> {
+    let data = std::fs::metadata(path)?;
+    // The attribute of a directory says nothing about files in it.
+    let refused = data.is_file() && data.permissions().readonly();
+    if refused { Err(io::ErrorKind::PermissionDenied.into()) } else { Ok(()) }
+}
+
 /// Fills the buffer with random bytes for cryptography.
 ///
 /// # Errors

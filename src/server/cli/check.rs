@@ -8,6 +8,7 @@ use crate::server::cli::{output, startup};
 use crate::server::config::{Config, DEFAULT_HOST, OPTIONS, ServerOption};
 use crate::server::data::passive_address::PassiveAddresses;
 use crate::server::fs::jail::Jail;
+use crate::server::log::{Log, TransferLog};
 use crate::server::monitor::http;
 use crate::server::tls;
 use crate::sys;
@@ -16,7 +17,7 @@ use std::error::Error;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::net::ToSocketAddrs;
-use std::path::Path;
+use std::path::{self, Path};
 use std::time::SystemTime;
 
 /// The result of a check.
@@ -57,20 +58,24 @@ pub fn report(given: &Parsed, config: &Config) -> Report {
     for warning in files_in_root(given, config) {
         report.line(format_args!("warning: {warning}"));
     }
+    report.logs(config);
     report.accounts(config, jail.as_ref());
     report.names(config);
     report.certificate(config);
     report
 }
 
-/// Returns a warning for each of the server's own files inside the root, where clients may fetch or replace it.
+/// Returns a warning for each of the server's own files inside the root, where clients may fetch or replace it. The
+/// server creates a log that is missing.
 pub fn files_in_root(given: &Parsed, config: &Config) -> Vec<String> {
     let Ok(root) = config.root.canonicalize() else { return Vec::new() };
     let files = OPTIONS.iter().filter(|option| option.is_file());
     let own = files.map(|option| (option.name(), given.value(option.name())));
     let inside = |(name, file): (&str, Option<&OsStr>)| {
         let file = Path::new(file?);
-        let inside = file.canonicalize().is_ok_and(|file| file.starts_with(&root));
+        let dir_of_new = || path::absolute(file).ok()?.parent()?.canonicalize().ok();
+        let found = file.canonicalize().ok().or_else(dir_of_new);
+        let inside = found.is_some_and(|found| found.starts_with(&root));
         inside.then(|| {
             let file = file.display();
             format!("--{name} {file} is inside the root: clients can see it")
@@ -99,6 +104,15 @@ fn effective_values<'a>(
 }
 
 impl Report {
+    /// Checks the files that the server creates.
+    fn logs(&mut self, config: &Config) {
+        let log = config.log_file.as_deref().map(Log::check);
+        let transfers = config.transfer_log.as_deref().map(TransferLog::check);
+        for error in [log, transfers].into_iter().flatten().filter_map(Result::err) {
+            self.problem(StartError::Log(error).to_string());
+        }
+    }
+
     fn accounts(&mut self, config: &Config, jail: Option<&Jail>) {
         let Some(file) = &config.users else { return };
         let accounts = match Accounts::read(file) {

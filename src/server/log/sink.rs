@@ -2,7 +2,9 @@
 
 use crate::sys;
 use crate::text::Reason;
-use std::fs::OpenOptions;
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
@@ -29,10 +31,16 @@ impl Sink {
         options.append(true).create(true);
         // The log contains names of clients and files.
         sys::owner_only(&mut options);
-        let file = options.open(file).map_err(|error| {
-            io::Error::new(error.kind(), format!("{what} {}: {}", file.display(), Reason(&error)))
-        })?;
-        Ok(Sink::to(Box::new(file)))
+        let opened = options.open(file).map_err(|error| with_path(what, file, &error))?;
+        Ok(Sink::to(Box::new(opened)))
+    }
+
+    /// Checks whether [`Sink::open`] would succeed, without opening or creating the file.
+    ///
+    /// # Errors
+    /// Returns the error that [`Sink::open`] would return.
+    pub(in crate::server) fn check(what: &str, file: &Path) -> io::Result<()> {
+        check_appendable(file).map_err(|error| with_path(what, file, &error))
     }
 
     /// Returns standard error as a sink.
@@ -77,6 +85,43 @@ impl Sink {
         }
         Ok(())
     }
+}
+
+/// Returns `error` with the purpose and the path of the file.
+fn with_path(what: &str, file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what} {}: {}", file.display(), Reason(error)))
+}
+
+/// Checks whether the file can be appended to, or created if it is missing.
+fn check_appendable(file: &Path) -> io::Result<()> {
+    let mut file = Cow::Borrowed(file);
+    loop {
+        match fs::metadata(&file) {
+            Ok(data) if data.is_dir() => return Err(ErrorKind::IsADirectory.into()),
+            Ok(_) => return sys::check_may_write(&file),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let dir = match (file.parent(), file.file_name()) {
+            (Some(dir), Some(name)) if ends_with(&file, name) => dir,
+            // A name that ends in `/` or `..` is that of a directory.
+            _ => return Err(ErrorKind::IsADirectory.into()),
+        };
+        // Opening a link to a missing file creates that file.
+        let Ok(target) = fs::read_link(&file) else {
+            return sys::check_may_write(if dir.as_os_str().is_empty() {
+                Path::new(".")
+            } else {
+                dir
+            });
+        };
+        file = Cow::Owned(dir.join(target));
+    }
+}
+
+/// Returns whether `path` ends in `name`, without a separator after it, which [`Path`] ignores.
+fn ends_with(path: &Path, name: &OsStr) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(name.as_encoded_bytes())
 }
 
 /// A stream that flushes after each write.

@@ -19,6 +19,7 @@
 use crate::protocol::time::write_ctime;
 use crate::protocol::{FtpPath, Name};
 use crate::server::log::output::{Output, Target};
+use crate::server::log::sink::Sink;
 use crate::server::log::writer::Observer;
 use crate::server::log::{Level, Log};
 use crate::text::{append_byte, is_hidden};
@@ -133,6 +134,9 @@ fn is_paired(text: &str, open: char, close: char) -> bool {
     depth == Some(0)
 }
 
+/// The purpose of the log's file, in error messages.
+const PURPOSE: &str = "the transfer log";
+
 /// Accepts transfers and writes their lines, if the log is enabled, like [`Log`] writes events.
 pub struct TransferLog {
     lost_lines: Arc<LostLines>,
@@ -148,8 +152,16 @@ impl TransferLog {
     pub fn open(file: Option<&Path>, log: Arc<Log>) -> io::Result<TransferLog> {
         let lost_lines = Arc::new(LostLines { log, lost: AtomicU64::new(0) });
         let target = Target::new(file, Target::Nowhere);
-        let output = Output::open("the transfer log", target, lost_lines.clone())?;
+        let output = Output::open(PURPOSE, target, lost_lines.clone())?;
         Ok(TransferLog { lost_lines, output })
+    }
+
+    /// Checks whether `file` could be opened as the transfer log, without opening or creating it.
+    ///
+    /// # Errors
+    /// Returns the error that [`TransferLog::open`] would return.
+    pub fn check(file: &Path) -> io::Result<()> {
+        Sink::check(PURPOSE, file)
     }
 
     /// Opens `file` and continues there, so that a file that was renamed by log rotation is

@@ -3,9 +3,10 @@
 use super::Dir;
 use super::stat::device_number;
 use crate::sys::Stat;
-use std::ffi::{OsStr, c_uint};
+use std::ffi::{CString, OsStr, c_char, c_int, c_uint};
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -59,6 +60,22 @@ pub(crate) fn effective_user() -> u32 {
     }
     // SAFETY: it takes nothing and always succeeds.
     unsafe { geteuid() }
+}
+
+/// Checks whether the user may write to a file, or create files in a directory.
+///
+/// # Errors
+/// Returns the system error that writing or creating would return.
+pub(crate) fn check_may_write(path: &Path) -> io::Result<()> {
+    unsafe extern "C" {
+        fn access(path: *const c_char, mode: c_int) -> c_int;
+    }
+    const WRITE: c_int = 2;
+    const SEARCH: c_int = 1;
+    let mode = if std::fs::metadata(path)?.is_dir() { WRITE | SEARCH } else { WRITE };
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: the path is a C string that outlives the call.
+    super::check(unsafe { access(path.as_ptr(), mode) }).map(drop)
 }
 
 /// Returns an identifier that changes each time the machine starts; `None` except on Linux.

@@ -4,7 +4,9 @@
 use assert_cmd::Command;
 use mt_ftp::args::Flag;
 use mt_ftp::server::config::{Config, PROGRAM};
-use std::fs;
+use mt_ftp::sys::is_superuser;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -130,5 +132,54 @@ fn every_wrong_line_is_named_with_its_file_and_number() {
         for (line, number) in lines.iter().zip(3..=8) {
             assert!(line.starts_with(&format!("ftp_server: {file}:{number}: ")), "{said}");
         }
+    }
+}
+
+#[test]
+fn check_reports_a_log_file_that_the_server_cannot_open_and_creates_none() {
+    let dir = TempDir::new().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(path("file"), "old").unwrap();
+    fs::write(path("fixed"), "old").unwrap();
+    for name in ["dir", "closed"] {
+        fs::create_dir(path(name)).unwrap();
+    }
+    for (link, target) in [("to-new", "dir/new"), ("to-missing", "missing/log"), ("loop", "loop")] {
+        symlink(target, path(link)).unwrap();
+    }
+    fs::set_permissions(path("fixed"), Permissions::from_mode(0o444)).unwrap();
+    fs::set_permissions(path("closed"), Permissions::from_mode(0o555)).unwrap();
+    let run = |words: &[&str], code| {
+        let mut server = Command::new(env!("CARGO_BIN_EXE_ftp_server"));
+        server.args(words).args(["--root", ".", "--host", "127.0.0.1", "--port", "0"]);
+        let output = server.assert().code(code).get_output().clone();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    // Permissions do not restrict root.
+    let denied: &[&str] = if is_superuser() { &[] } else { &["fixed", "closed/log"] };
+    let missing = ["missing/log", "file/log", "dir", "dir/new/", "dir/..", "to-missing", "loop"];
+    for option in ["--log-file", "--transfer-log"] {
+        for name in missing.iter().chain(denied) {
+            let at_start = run(&[option, &path(name)], 1);
+            let checked = run(&["check", option, &path(name)], 1);
+            assert!(checked.contains(&path(name)), "{checked}");
+            assert_eq!(checked.to_lowercase(), at_start.to_lowercase());
+        }
+        for name in ["file", "new", "dir/new", "to-new"] {
+            assert_eq!(run(&["check", option, &path(name)], 0), "");
+        }
+        run(&["check", option, "/dev/null"], 0);
+    }
+    assert_eq!(fs::read_to_string(path("file")).unwrap(), "old");
+    for name in ["new", "dir/new", "missing"] {
+        assert!(!Path::new(&path(name)).exists(), "{name}");
+    }
+}
+
+#[test]
+fn check_warns_of_a_log_file_that_clients_will_see() {
+    for (name, visible) in [("new.log", true), ("/dev/null", false)] {
+        let warned = check(&["--log-file", name]).contains("--log-file new.log is inside the root");
+        assert_eq!(warned, visible, "{name}");
     }
 }
