@@ -5,6 +5,7 @@
 
 use crate::protocol::{Code, Malformed, PathTooLong, Reply};
 use crate::sys;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::time::Duration;
@@ -25,7 +26,7 @@ pub enum Refusal {
     /// The login is correct, but the account has reached its limit of sessions.
     TooManySessions,
     /// The login is correct, but the home directory is missing.
-    NoHome,
+    NoHome(io::Error),
     /// The login lacks the permission.
     NotPermitted,
     /// The command is out of sequence.
@@ -93,7 +94,7 @@ impl Refusal {
             Refusal::TooManyFailures => {
                 (Code::NOT_AVAILABLE, "Login incorrect; too many failures.")
             }
-            Refusal::NoHome => (Code::NOT_LOGGED_IN, "Your home directory is not available."),
+            Refusal::NoHome(_) => (Code::NOT_LOGGED_IN, "Your home directory is not available."),
             Refusal::NoTls => (Code::NOT_IMPLEMENTED, "TLS is not enabled on this server."),
             Refusal::TlsRequired(why) => (Code::NOT_LOGGED_IN, *why),
             Refusal::DataNotEncrypted => (
@@ -141,7 +142,7 @@ impl Refusal {
     /// Returns the system's error, for the log.
     pub fn cause(&self) -> Option<&io::Error> {
         match self {
-            Refusal::System(error) => Some(error),
+            Refusal::System(error) | Refusal::NoHome(error) => Some(error),
             _ => None,
         }
     }
@@ -218,6 +219,47 @@ impl std::error::Error for RootGone {}
 impl From<RootGone> for io::Error {
     fn from(gone: RootGone) -> io::Error {
         io::Error::new(ErrorKind::NotFound, gone)
+    }
+}
+
+/// A path was not resolved because of a symbolic link. Clients get the reply for a missing file.
+#[derive(Clone, Debug)]
+pub enum LinkRefused {
+    /// The path leads out of the login's root directory; this link was followed last.
+    Outside {
+        /// The name of the link.
+        name: OsString,
+        /// The target of the link.
+        target: OsString,
+    },
+    /// The links of the path form a cycle, or there are too many of them.
+    TooMany,
+}
+
+impl LinkRefused {
+    /// Returns whether `error` has this cause.
+    pub fn caused(error: &io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<LinkRefused>())
+    }
+}
+
+impl fmt::Display for LinkRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LinkRefused::Outside { name, target } => {
+                let (name, target) = (name.display(), target.display());
+                write!(f, "the link {name} to {target} leads out of the user's root directory")
+            }
+            LinkRefused::TooMany => f.write_str("too many symbolic links in the path"),
+        }
+    }
+}
+
+impl std::error::Error for LinkRefused {}
+
+impl From<LinkRefused> for io::Error {
+    fn from(refused: LinkRefused) -> io::Error {
+        io::Error::new(ErrorKind::NotFound, refused)
     }
 }
 

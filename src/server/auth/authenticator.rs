@@ -103,7 +103,7 @@ impl Authenticator {
         let checked = checks.check(accounts, (user, password), reputation, until);
         let account = checked.ok_or(Refusal::TooManyLogins)?.ok_or(Refusal::LoginFailed)?;
         let tree = self.jail();
-        let jail = tree.enter(&account.home).map_err(|_| Refusal::NoHome)?;
+        let jail = tree.enter(&account.home).map_err(Refusal::NoHome)?;
         if let Some(quota) = account.limits.quota
             && let Ok(trail) = tree.trail_to(&account.home)
         {

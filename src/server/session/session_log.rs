@@ -1,9 +1,9 @@
 //! The log events of a session: its transfers, its refusals and its end.
 
-use crate::protocol::{Code, Command, FtpPath, Reply};
+use crate::protocol::{Code, Command, FtpPath, Name, Reply};
 use crate::server::Server;
 use crate::server::auth::identity::Identity;
-use crate::server::error::{Refusal, RootGone};
+use crate::server::error::{LinkRefused, Refusal, RootGone};
 use crate::server::log::{Field, Level, Seconds, TransferDirection, TransferRecord, Value};
 use crate::server::monitor::counters::FinishedTransfer;
 use crate::server::monitor::sessions::Registration;
@@ -149,6 +149,15 @@ impl<'a> SessionLog<'a> {
         fields.extend(tls.iter().map(|version| -> Field<'_> { ("tls", version) }));
         fields.extend(server_name.iter().map(|name| -> Field<'_> { ("sni", name) }));
         self.event(Level::Info, "login", &fields);
+    }
+
+    /// Logs a refused login. The cause is that of a missing home, which the client does not learn.
+    pub(super) fn login_failed(&self, name: &Name, refusal: &Refusal) {
+        let (masked, reply) = (name.masked(), refusal.reply());
+        let (name, why) = (&*masked, reply.text());
+        let mut fields: Vec<Field<'_>> = vec![("name", &name), ("why", &why)];
+        fields.extend(cause_of(refusal));
+        self.event(Level::Warn, "login-failed", &fields);
     }
 
     /// Records the beginning of a transfer.
@@ -320,7 +329,8 @@ fn direction(kind: TransferKind) -> Option<TransferDirection> {
 }
 
 /// Returns the level at which a refused command is logged. Failures of the server and denied permissions
-/// are warnings, and failed transfers are informational. Queries for files that do not exist are normal.
+/// are warnings. Failed transfers are informational, and so are links that are not followed, because their
+/// reply is that for a missing file. Queries for files that do not exist are normal.
 fn level_of_refusal(command: &Command, refusal: &Refusal) -> Level {
     let is_forbidden = match refusal {
         Refusal::NotPermitted | Refusal::NameTaken => true,
@@ -333,6 +343,7 @@ fn level_of_refusal(command: &Command, refusal: &Refusal) -> Level {
     let is_our_fault = matches!(refusal.reply().code(), Code::LOCAL_ERROR | Code::NO_ROOM);
     match command {
         _ if is_forbidden || is_our_fault => Level::Warn,
+        _ if refusal.cause().is_some_and(LinkRefused::caused) => Level::Info,
         Command::Retr(_) | Command::Stor(_) | Command::Appe(_) | Command::Stou(_) => Level::Info,
         _ => Level::Debug,
     }

@@ -1,6 +1,7 @@
 //! Resolves a client's path to the directory of its last component.
 
 use crate::protocol::FtpPath;
+use crate::server::error::LinkRefused;
 use crate::server::fs::jail::{FinalLink, Jail, ResolvedPath};
 use crate::server::fs::partial;
 use crate::sys::{self, Dir, FileKind, Stat};
@@ -46,24 +47,29 @@ impl Jail {
         // The names of the directories from the root to `here`, without links.
         let mut trail: Vec<OsString> = Vec::new();
         let (mut links, mut steps) = (0, 0);
+        // The link that was followed last, for the error.
+        let mut last_link = LinkFollowed::default();
         while let Some(name) = todo.pop_front() {
             if name == ".." {
                 // `..` is resolved by walking down from the root again, so that a path of any
                 // depth keeps only one directory open.
-                trail.pop().ok_or_else(outside)?;
+                trail.pop().ok_or_else(|| last_link.leads_outside())?;
                 // All consecutive `..` are handled together; otherwise a link far below would
                 // exceed MAX_STEPS.
                 while todo.front().is_some_and(|next| next == "..") {
                     todo.pop_front();
-                    trail.pop().ok_or_else(outside)?;
+                    trail.pop().ok_or_else(|| last_link.leads_outside())?;
                 }
                 trail.drain(..).rev().for_each(|name| todo.push_front(name));
                 here = Arc::clone(&self.root);
                 continue;
             }
             steps += 1;
-            if steps > MAX_STEPS || partial::is_partial(&sys::name_bytes(&name)) {
-                return Err(outside());
+            if steps > MAX_STEPS {
+                return Err(LinkRefused::TooMany.into());
+            }
+            if partial::is_partial(&sys::name_bytes(&name)) {
+                return Err(ErrorKind::NotFound.into());
             }
             let target = if !todo.is_empty() {
                 match here.open_dir(&name) {
@@ -87,9 +93,11 @@ impl Jail {
             };
             links += 1;
             if links > MAX_LINKS {
-                return Err(outside());
+                return Err(LinkRefused::TooMany.into());
             }
-            if self.expand(&target, &mut todo)? == Base::Root {
+            last_link = LinkFollowed { name, target };
+            let base = self.expand(&last_link.target, &mut todo);
+            if base.ok_or_else(|| last_link.leads_outside())? == Base::Root {
                 trail.clear();
                 here = Arc::clone(&self.root);
             }
@@ -104,22 +112,22 @@ impl Jail {
     }
 
     /// Prepends the components of a link's target to the remaining path, and returns the directory
-    /// to which they are relative.
-    fn expand(&self, target: &OsStr, todo: &mut VecDeque<OsString>) -> io::Result<Base> {
+    /// to which they are relative; `None` if that is outside the root.
+    fn expand(&self, target: &OsStr, todo: &mut VecDeque<OsString>) -> Option<Base> {
         let mut target = Path::new(target);
         let base = if target.is_absolute() { Base::Root } else { Base::Here };
         if base == Base::Root {
-            target = self.inside(target).ok_or_else(outside)?;
+            target = self.inside(target)?;
         }
         for component in target.components().rev() {
             match component {
                 Component::Normal(name) => todo.push_front(name.to_owned()),
                 Component::ParentDir => todo.push_front("..".into()),
                 Component::CurDir => {}
-                Component::RootDir | Component::Prefix(_) => return Err(outside()),
+                Component::RootDir | Component::Prefix(_) => return None,
             }
         }
-        Ok(base)
+        Some(base)
     }
 
     /// Converts an absolute path of the system to one relative to the root, if it is below the
@@ -138,7 +146,17 @@ fn optional(stat: io::Result<Stat>) -> io::Result<Option<Stat>> {
     }
 }
 
-/// Returns the error for a path that leads out of the jail, the same as for a missing file.
-fn outside() -> io::Error {
-    ErrorKind::NotFound.into()
+/// A link whose target replaced its name in the path.
+#[derive(Debug, Default)]
+struct LinkFollowed {
+    name: OsString,
+    target: OsString,
+}
+
+impl LinkFollowed {
+    /// Returns the error for a path that leads out of the jail after this link.
+    fn leads_outside(&self) -> io::Error {
+        let (name, target) = (self.name.clone(), self.target.clone());
+        LinkRefused::Outside { name, target }.into()
+    }
 }

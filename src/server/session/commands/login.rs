@@ -84,8 +84,7 @@ pub(in crate::server::session) fn pass(
             Ok(Reply::new(Code::LOGGED_IN, "Logged in."))
         }
         Err(refusal) => {
-            let why = String::from_utf8_lossy(refusal.reply().text()).into_owned();
-            log.event(Level::Warn, "login-failed", &[("name", &&*name.masked()), ("why", &why)]);
+            log.login_failed(&name, &refusal);
             Err(refusal)
         }
     }

@@ -329,6 +329,54 @@ fn links_out_of_a_home_are_not_followed() {
 }
 
 #[test]
+fn a_link_out_of_a_home_is_a_missing_file_for_the_client_and_explained_in_the_log() {
+    let server = server(&[]);
+    server.make_dir("carl/sub");
+    let beside = server.root().with_extension("beside").display().to_string();
+    let links = [
+        ("sub/up", "../../file"),
+        ("home", "../anna"),
+        ("absolute", server.root().to_str().unwrap()),
+        ("beside", &beside),
+        ("chain", "sub/up"),
+    ];
+    for (name, target) in links {
+        symlink(target, server.path("carl").join(name)).unwrap();
+    }
+    symlink("cycle", server.path("carl/cycle")).unwrap();
+    for (at, (name, target)) in links.into_iter().chain([("cycle", "")]).enumerate() {
+        // A session of its own, because a session can cause only some lines at once.
+        let mut carl = server.user("carl");
+        for verb in ["CWD", "LIST", "MLSD", "STAT", "MLST", "SIZE", "MDTM", "RETR", "HASH", "STOR"]
+        {
+            carl.epsv();
+            let reply = carl.say(format!("{verb} {name}")).expect(550).text();
+            if verb != "STOR" {
+                assert_eq!(carl.say(format!("{verb} missing")).expect(550).text(), reply, "{verb}");
+            }
+            let (command, session) = (format!("{verb} {name}"), format!("session={} ", at + 1));
+            let last = if name == "chain" { "../../file" } else { target };
+            let why = if name == "cycle" { "too many symbolic links" } else { last };
+            server.wait_for_log(&["info", "refused", &session, &command, "cause=", why]);
+        }
+    }
+    let log = server.log();
+    let missing = log.lines().find(|line| line.contains("SIZE missing"));
+    assert_eq!(missing, None, "an ordinary missing file is not logged at info");
+}
+
+#[test]
+fn a_home_that_is_a_link_out_of_the_root_is_explained_in_the_log() {
+    let server = server(&[]);
+    fs::remove_dir_all(server.path("carl")).unwrap();
+    symlink("/etc", server.path("carl")).unwrap();
+    let mut peer = server.caller();
+    peer.say("USER carl").expect(331);
+    peer.say("PASS secret").expect_text(530, "Your home directory is not available.");
+    server.wait_for_log(&["warn", "login-failed", "name=carl", "the link carl to /etc leads out"]);
+}
+
+#[test]
 fn a_missing_home_refuses_the_login_and_affects_no_other_account() {
     let server = server(&[]);
     fs::remove_dir_all(server.path("carl")).unwrap();
