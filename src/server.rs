@@ -37,6 +37,7 @@ use config::{Config, StatusAddress, access_name};
 use limits::account_sessions::AccountSessions;
 use limits::bandwidth::Bandwidth;
 use limits::sessions::SessionLimits;
+use log::empty_sessions::EmptySessions;
 use log::throttle::Throttle;
 use log::{Field, Level, Log, TransferLog};
 use monitor::counters::Counters;
@@ -67,6 +68,7 @@ pub struct Server {
     session_list: SessionList,
     counters: Counters,
     sessions: AtomicU64,
+    empty_sessions: EmptySessions,
     rejected: Throttle,
     exhausted: Throttle,
     unannounced: Throttle,
@@ -106,6 +108,7 @@ impl Server {
             shutdown,
             session_list: SessionList::default(),
             sessions: AtomicU64::new(0),
+            empty_sessions: EmptySessions::default(),
             rejected: Throttle::default(),
             exhausted: Throttle::default(),
             unannounced: Throttle::default(),

@@ -9,6 +9,7 @@
 //! the queue are counted, and `log-works lost=N` reports their number once a line can be written
 //! again.
 
+pub(super) mod empty_sessions;
 mod format;
 mod output;
 pub(super) mod recent;

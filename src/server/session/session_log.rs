@@ -14,6 +14,7 @@ use crate::server::session::SessionEnd;
 use crate::server::session::log_budget::LogBudget;
 use crate::server::tls::HandshakeFailure;
 use crate::sys::Tls;
+use std::cell::Cell;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant, SystemTime};
@@ -29,6 +30,11 @@ pub(super) struct SessionLog<'a> {
     root_loss_logged: bool,
     /// The level of the events that begin and end the session.
     level: Level,
+    /// True until an event other than the beginning of the session is logged.
+    is_empty: Cell<bool>,
+    /// True while the beginning of the session is not logged, because the lines of empty sessions are
+    /// joined.
+    is_start_pending: Cell<bool>,
     started: Instant,
 }
 
@@ -44,6 +50,8 @@ impl<'a> SessionLog<'a> {
             root_loss_logged: false,
             // Health checks of load balancers come every few seconds and would fill the log.
             level: if origin.via == Via::Probe { Level::Debug } else { Level::Info },
+            is_empty: Cell::new(true),
+            is_start_pending: Cell::new(false),
             started,
         }
     }
@@ -68,13 +76,23 @@ impl<'a> SessionLog<'a> {
         self.started.elapsed()
     }
 
-    /// Logs an event with the number, address and user of this session.
+    /// Logs an event with the number, address and user of this session. If the beginning of the session is
+    /// not logged yet, logs that first.
     pub(super) fn event(&self, level: Level, event: &str, fields: &[Field<'_>]) {
         if !self.server.log.is_enabled(level) {
             return;
         }
+        if level <= Level::Info {
+            self.is_empty.set(false);
+            if self.is_start_pending.take() {
+                self.log_connected();
+            }
+        }
+        self.write(level, event, self.registration.entry().user(), fields);
+    }
+
+    fn write(&self, level: Level, event: &str, user: Option<Name>, fields: &[Field<'_>]) {
         let entry = self.registration.entry();
-        let user = entry.user();
         let mut all: Vec<Field<'_>> = Vec::with_capacity(3 + fields.len());
         all.extend::<[Field<'_>; 2]>([("session", &entry.number), ("peer", &self.peer)]);
         all.extend(user.iter().map(|user| ("user", user as &dyn Value)));
@@ -82,11 +100,22 @@ impl<'a> SessionLog<'a> {
         self.server.log.event(level, event, &all);
     }
 
-    /// Logs the beginning of the session.
+    /// Logs the beginning of the session. If the lines of empty sessions are joined, this waits for another
+    /// event; at level debug, all sessions are logged.
     pub(super) fn connected(&self) {
+        let log = &self.server.log;
+        let may_wait = self.level == Level::Info && !log.is_enabled(Level::Debug);
+        if may_wait && self.server.empty_sessions.is_joining() {
+            self.is_start_pending.set(true);
+        } else if log.is_enabled(self.level) {
+            self.log_connected();
+        }
+    }
+
+    fn log_connected(&self) {
         let via = &self.registration.entry().via;
         let via: Vec<Field<'_>> = via.iter().map(|via| ("via", via as &dyn Value)).collect();
-        self.event(self.level, "connected", &via);
+        self.write(self.level, "connected", None, &via);
     }
 
     /// Logs a command before it is executed.
@@ -278,10 +307,22 @@ impl<'a> SessionLog<'a> {
         self.event(level, "refused", &fields);
     }
 
-    /// Logs the end of the session.
+    /// Logs the end of the session, unless it is empty and joined with others.
     pub(super) fn ended(&self, ended: &Result<io::Result<SessionEnd>, Panicked>) {
+        let empty_sessions = &self.server.empty_sessions;
+        let mut times = None;
+        if self.is_empty.get() && self.level == Level::Info && ended.is_ok() {
+            if !self.is_start_pending.get() {
+                empty_sessions.count_logged();
+            } else if let Some(joined) = empty_sessions.count_joined() {
+                times = Some(joined);
+            } else {
+                return;
+            }
+        }
         let seconds = self.age().as_secs();
         let mut fields: Vec<Field<'_>> = vec![("seconds", &seconds)];
+        fields.extend(times.iter().map(|times| -> Field<'_> { ("times", times) }));
         let untold = self.budget.suppressed();
         if untold > 0 {
             fields.push(("untold", &untold));

@@ -2,7 +2,7 @@
 //! every event is logged with its session.
 
 use crate::support::wire::Peer;
-use crate::support::{Server, at_once};
+use crate::support::{Server, at_once, eventually};
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -611,6 +611,56 @@ fn the_end_of_a_session_is_logged_with_its_reason() {
     last.expect(421);
     drop(last);
     server.wait_for_log(&["closed session=6", "why=shutdown"]);
+}
+
+#[test]
+fn a_flood_of_sessions_without_a_login_is_joined_and_hides_no_login() {
+    let server = Server::start();
+    let count = |words: &str| server.log().lines().filter(|line| line.contains(words)).count();
+    let mut sessions = 0;
+    let mut visit = |commands: &[(&str, u16)]| {
+        let mut peer = server.caller();
+        for (command, code) in commands {
+            peer.say(command).expect(*code);
+        }
+        peer.say("QUIT").expect(221);
+        peer.expect_end();
+        sessions += 1;
+        sessions
+    };
+    // Commands without a login do not make a difference.
+    let empty: [&[(&str, u16)]; 3] = [&[], &[("USER anonymous", 331)], &[("LIST", 530)]];
+    while count("times=1 why=quit") == 0 {
+        let last = empty.map(&mut visit)[2];
+        assert!(last < 3000, "{}", server.log());
+    }
+    let user = visit(&[("USER anonymous", 331), ("PASS x", 230), ("MKD made", 257)]);
+    for _ in 0..20 {
+        empty.iter().for_each(|commands| _ = visit(commands));
+    }
+    let last = visit(&[("USER anonymous", 331), ("PASS x", 230)]);
+    server.wait_for_log(&["closed", &format!("session={last} ")]);
+    let log = server.log();
+    assert_eq!(events_of(&log, user), ["connected", "login", "mkd", "closed"]);
+    assert_eq!(events_of(&log, last), ["connected", "login", "closed"]);
+    eventually("the end of each logged session", || count(" connected ") == count(" closed "));
+    let connected = count(" connected ");
+    assert!(connected < last as usize, "{connected} of {last} sessions are logged");
+    let mut begun = log.lines().filter(|line| line.contains(" connected "));
+    assert!(begun.all(|line| !line.contains("user=")), "{log}");
+}
+
+#[test]
+fn debug_logs_every_session_of_a_flood() {
+    let server = Server::with(&["--log-level", "debug"]);
+    for _ in 0..150 {
+        let mut peer = server.caller();
+        peer.say("QUIT").expect(221);
+        peer.expect_end();
+    }
+    let count = |event| server.log().lines().filter(|line| line.contains(event)).count();
+    eventually("the end of each session", || count(" closed ") == 150);
+    assert_eq!(count(" connected "), 150);
 }
 
 #[test]
