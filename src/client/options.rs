@@ -57,8 +57,8 @@ pub static PROGRAM: Program = Program {
         Flag::option("rate-limit", "RATE", "bytes per second, for all connections together"),
         Flag::switch(
             "json",
-            "print results and failures as JSON, one object per line; the content of files (CAT, \
-             RETRIEVE FILE -) is printed unchanged",
+            "print results, changes and failures as JSON, one object per line; the content of files \
+             (CAT, RETRIEVE FILE -) is printed unchanged",
         ),
         Flag::switch("trust-pasv-host", "connect to the address in a PASV reply"),
         Flag::switch(

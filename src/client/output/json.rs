@@ -14,7 +14,7 @@ pub(in crate::client) fn print_object(object: Object) -> Result<(), Error> {
 /// Returns the object for a command that failed, with the exit status of the client for its error.
 pub(in crate::client) fn of_failure(command: &[u8], error: &Error) -> Object {
     let object = Object::new().text("command", command);
-    object.text("error", error.to_string().as_bytes()).number("status", error.status())
+    with_error(object, error).number("status", error.status())
 }
 
 /// Returns the object for an entry of a directory, remote or local.
@@ -36,6 +36,63 @@ pub(in crate::client) fn of_entry(entry: &Entry) -> Object {
         object = object.text("target", target);
     }
     object
+}
+
+/// The side of the connection on which something changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Side {
+    Remote,
+    Local,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Side::Remote => "remote",
+            Side::Local => "local",
+        }
+    }
+}
+
+/// A change of a file or directory, other than a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::client) enum Change<'a> {
+    Delete,
+    MakeDir,
+    RemoveDir,
+    Rename {
+        to: &'a [u8],
+    },
+    SetMode {
+        mode: &'a [u8],
+    },
+    MakeLink {
+        target: &'a [u8],
+    },
+    /// Another kind of file takes the place.
+    Replace,
+}
+
+impl Change<'_> {
+    /// Returns the object for this change of a path.
+    pub(in crate::client) fn object(self, side: Side, path: &[u8]) -> Object {
+        let (name, detail) = match self {
+            Change::Delete => ("delete", None),
+            Change::MakeDir => ("mkdir", None),
+            Change::RemoveDir => ("rmdir", None),
+            Change::Rename { to } => ("rename", Some(("to", to))),
+            Change::SetMode { mode } => ("chmod", Some(("mode", mode))),
+            Change::MakeLink { target } => ("link", Some(("target", target))),
+            Change::Replace => ("replace", None),
+        };
+        let object = Object::new().text("change", name.as_bytes()).text(side.name(), path);
+        detail.into_iter().fold(object, |object, (key, value)| object.text(key, value))
+    }
+}
+
+/// Adds the reason why a transfer or a change failed.
+pub(in crate::client) fn with_error(object: Object, error: &Error) -> Object {
+    object.text("error", error.to_string().as_bytes())
 }
 
 /// The kind of transfer.
@@ -67,14 +124,19 @@ pub(in crate::client) fn print(
 }
 
 fn described(action: Action, remote: &[u8], local: &[u8], result: &Result<u64, Error>) -> String {
-    let names = [("remote", remote), ("local", local)];
-    let known = names.into_iter().filter(|(_, name)| !name.is_empty());
-    let object = Object::new().text("transfer", action.name());
-    let object = known.fold(object, |object, (side, name)| object.text(side, name));
+    let object = of_transfer(action, remote, local);
     match result {
         Ok(bytes) => object.number("bytes", *bytes).finish(),
-        Err(error) => object.text("error", error.to_string().as_bytes()).finish(),
+        Err(error) => with_error(object, error).finish(),
     }
+}
+
+/// Returns the object for a transfer, without its result.
+pub(in crate::client) fn of_transfer(action: Action, remote: &[u8], local: &[u8]) -> Object {
+    let names = [(Side::Remote, remote), (Side::Local, local)];
+    let known = names.into_iter().filter(|(_, name)| !name.is_empty());
+    let object = Object::new().text("transfer", action.name());
+    known.fold(object, |object, (side, name)| object.text(side.name(), name))
 }
 
 #[cfg(test)]
@@ -90,6 +152,19 @@ mod tests {
         assert_eq!(
             described(Action::Retrieve, b"..", b"", &Err(Error::Endless)),
             r#"{"transfer":"retrieve","remote":"..","error":"the directory tree is too large"}"#
+        );
+    }
+
+    #[test]
+    fn a_change_is_one_object() {
+        let object = |change: Change<'_>| change.object(Side::Remote, b"a").finish();
+        assert_eq!(object(Change::Delete), r#"{"change":"delete","remote":"a"}"#);
+        let renamed = object(Change::Rename { to: b"b" });
+        assert_eq!(renamed, r#"{"change":"rename","remote":"a","to":"b"}"#);
+        let failed = with_error(Change::MakeDir.object(Side::Local, b"d"), &Error::Endless);
+        assert_eq!(
+            failed.finish(),
+            r#"{"change":"mkdir","local":"d","error":"the directory tree is too large"}"#
         );
     }
 }

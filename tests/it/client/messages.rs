@@ -99,6 +99,84 @@ fn with_json_commands_print_nothing_but_json() {
 }
 
 #[test]
+fn with_json_each_change_is_one_object() {
+    let (server, client) = (Server::with(&["--anonymous", "write"]), Client::new());
+    for name in ["a", "b", "c", "old/x/y", "x.bak", "y.bak"] {
+        server.make_dir(name.rsplit_once('/').map_or("", |(dir, _)| dir));
+        server.write(name, "content");
+    }
+    for (command, lines) in [
+        ("RENAME a \"a b\"", &[r#"{"change":"rename","remote":"a","to":"a b"}"#][..]),
+        ("CHMOD 600 b", &[r#"{"change":"chmod","remote":"b","mode":"600"}"#]),
+        (
+            "DELETE b c",
+            &[r#"{"change":"delete","remote":"b"}"#, r#"{"change":"delete","remote":"c"}"#],
+        ),
+        ("RM -r old", &[r#"{"change":"delete","remote":"old"}"#]),
+        (
+            "MDELETE *.bak",
+            &[r#"{"change":"delete","remote":"x.bak"}"#, r#"{"change":"delete","remote":"y.bak"}"#],
+        ),
+        ("MKDIR d", &[r#"{"change":"mkdir","remote":"d"}"#]),
+        ("MKDIR -p d/e/f", &[r#"{"change":"mkdir","remote":"d/e/f"}"#]),
+        ("RMDIR d/e/f", &[r#"{"change":"rmdir","remote":"d/e/f"}"#]),
+        ("LMKDIR here", &[r#"{"change":"mkdir","local":"here"}"#]),
+        ("CD d; CDUP; BINARY; PASSIVE on; LCD here", &[]),
+    ] {
+        let run = json(&server, &client, command).expect(0);
+        assert_eq!(run.stdout.lines().collect::<Vec<_>>(), lines, "{command}");
+    }
+}
+
+#[test]
+fn with_json_mirror_prints_its_changes() {
+    let (server, client) = (Server::with(&["--anonymous", "write"]), Client::new());
+    server.make_dir("from/sub");
+    server.write("from/a", "content");
+    std::os::unix::fs::symlink("a", server.path("from/link")).unwrap();
+    std::fs::create_dir_all(client.path("to/old")).unwrap();
+    client.write("to/old/x", "x");
+    let changes = [
+        r#"{"change":"mkdir","local":"to/sub""#,
+        r#"{"transfer":"retrieve","remote":"from/a","local":"to/a""#,
+        r#"{"change":"link","local":"to/link","target":"a""#,
+        r#"{"change":"delete","local":"to/old/x""#,
+        r#"{"change":"rmdir","local":"to/old""#,
+    ];
+    let command = "MIRROR --delete from to";
+    let planned = json(&server, &client, &command.replace(' ', " --dry-run ")).expect(0).stdout;
+    let planned: Vec<&str> = planned.lines().collect();
+    assert_eq!(planned, changes.map(|change| format!("{change},\"dry_run\":true}}")));
+    let done = json(&server, &client, command).expect(0).stdout;
+    let done: Vec<&str> = done.lines().collect();
+    let ends = ["}", ",\"bytes\":7}", "}", "}", "}"];
+    let whole: Vec<String> =
+        changes.iter().zip(ends).map(|(one, end)| format!("{one}{end}")).collect();
+    assert_eq!(done, whole);
+    client.write("to/new", "content");
+    let back = json(&server, &client, "MIRROR -R --delete to from").expect(0).stdout;
+    let sent = r#"{"transfer":"store","remote":"from/new","local":"to/new","bytes":7}"#;
+    assert!(back.lines().any(|line| line == sent), "{back}");
+    std::fs::remove_file(client.path("to/new")).unwrap();
+    let back = json(&server, &client, "MIRROR -R --delete to from").expect(0).stdout;
+    assert_eq!(back, "{\"change\":\"delete\",\"remote\":\"from/new\"}\n");
+}
+
+#[test]
+fn with_json_a_change_of_many_that_fails_is_an_object_with_the_reason() {
+    let (server, client) = (Server::with(&["--anonymous", "write"]), Client::new());
+    server.make_dir("from/d");
+    client.write("d", "in the way");
+    let run = json(&server, &client, "MIRROR from .").expect(1);
+    let refused = r#"{"change":"replace","local":"./d","error":"cannot create "#;
+    assert!(run.stdout.starts_with(refused), "{run:#?}");
+    // Without patterns a name that does not exist is tried.
+    let run = json(&server, &client, "GLOB off; MDELETE none").expect(1);
+    let refused = r#"{"change":"delete","remote":"none","error":"550 "#;
+    assert!(run.stdout.starts_with(refused) && run.stdout.lines().count() == 1, "{run:#?}");
+}
+
+#[test]
 fn json_reports_each_failure_once() {
     let (server, client) = (Server::start(), Client::new());
     let run =

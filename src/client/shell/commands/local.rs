@@ -4,7 +4,7 @@ use super::operands::{Operand, operand, optional};
 use super::row::Row;
 use crate::client::error::Error;
 use crate::client::local;
-use crate::client::output::json::{self, print_object};
+use crate::client::output::json::{self, Change, Side, print_object};
 use crate::client::output::{ColoredListing, print_line};
 use crate::client::shell::session::Session;
 use crate::json::Object;
@@ -68,9 +68,15 @@ fn lpwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     }
 }
 
-fn lmkdir(_: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
+fn lmkdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let path = local::path(operand(words, 0))?;
-    fs::create_dir(&path).map_err(|error| Error::File { path, error })
+    fs::create_dir(&path).map_err(|error| Error::File { path: path.clone(), error })?;
+    if session.transfers.json {
+        let path = path.as_os_str().as_encoded_bytes();
+        print_object(Change::MakeDir.object(Side::Local, path))?;
+    }
+    session.confirm_success(&format!("made the local directory {}", super::shown_path(&path)));
+    Ok(())
 }
 
 /// Prints a local directory in the format of LIST.

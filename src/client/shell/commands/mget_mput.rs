@@ -58,7 +58,7 @@ fn mget(session: &mut Session, patterns: &[Vec<u8>]) -> Result<(), Error> {
 }
 
 /// Records that each failed file was printed as a JSON object.
-fn record_printed_failure(session: &mut Session, result: &Result<(), Error>) {
+pub(super) fn record_printed_failure(session: &mut Session, result: &Result<(), Error>) {
     session.failure_printed = matches!(result, Err(Error::Some { .. }));
 }
 

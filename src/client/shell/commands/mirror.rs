@@ -5,6 +5,7 @@
 
 mod carry_out;
 mod clock;
+mod description;
 mod options;
 mod plan;
 mod refusals;
@@ -24,12 +25,10 @@ use crate::client::connection::Connection;
 use crate::client::connection::Representation;
 use crate::client::error::Error;
 use crate::client::local;
-use crate::client::output::print_lines;
 use crate::client::shell::session::Session;
 use crate::sys::os_string;
-use crate::text::shown;
 use options::MirrorOptions;
-use plan::{MirrorStep, Plan, Rules, plan};
+use plan::{Plan, Rules, plan};
 use refusals::Refusals;
 use std::collections::BTreeSet;
 use std::io;
@@ -89,7 +88,7 @@ fn mirror(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
     mirror.skip_links(&mut from.tree);
     let plan = mirror.plan(&from.tree, &to.tree)?;
     if mirror.wanted.dry_run {
-        return print_lines(&mirror.described(&plan.steps));
+        return mirror.print_steps(&plan.steps);
     }
     // Large trees are not held while the files are transferred.
     drop(to.tree);
@@ -203,19 +202,6 @@ impl Mirror<'_> {
     fn plan(&self, from: &Tree, to: &Tree) -> Result<Plan, Error> {
         let armed = self.session.interrupt().begin().map_err(Error::Local)?;
         plan(from, to, &self.wanted.rules, &|| armed.came())
-    }
-
-    fn described(&self, steps: &[MirrorStep]) -> String {
-        let verb = if self.wanted.upload { "put" } else { "get" };
-        let line = |step: &MirrorStep| match step {
-            MirrorStep::Refuse(path) => format!("refuse {}\n", shown(path)),
-            MirrorStep::Remove(path) => format!("delete {}\n", shown(path)),
-            MirrorStep::RemoveDir(path) => format!("rmdir {}\n", shown(path)),
-            MirrorStep::MakeDir(path) => format!("mkdir {}\n", shown(path)),
-            MirrorStep::Transfer(path, _) => format!("{verb} {}\n", shown(path)),
-            MirrorStep::Link(path, to) => format!("link {} -> {}\n", shown(path), shown(to)),
-        };
-        steps.iter().map(line).collect()
     }
 
     /// Skips links that cannot be copied: FTP cannot create links, and a link from a server must not point

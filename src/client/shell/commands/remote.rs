@@ -1,12 +1,13 @@
 //! Commands on remote files and directories, and requests for the server's status.
 
+use super::mget_mput::record_printed_failure;
 use super::mirror::{self, Node};
 use super::operands::{Operand, operand, optional};
 use super::row::Row;
 use crate::args::{Flag, Parsed};
 use crate::client::error::{Error, ErrorClass};
 use crate::client::name::parse_name;
-use crate::client::output::json::print_object;
+use crate::client::output::json::{Change, Side, print_object, with_error};
 use crate::client::output::{print_line, print_lines};
 use crate::client::remote_listing::{Expanded, Found, expand};
 use crate::client::shell::session::{DefaultAnswer, Session};
@@ -91,6 +92,15 @@ fn pwd(session: &mut Session, _: &[Vec<u8>]) -> Result<(), Error> {
     }
 }
 
+/// Reports a change on the server: as an object with `--json`, and as a message at a terminal.
+fn report(session: &Session, path: &[u8], change: Change<'_>, message: &str) -> Result<(), Error> {
+    if session.transfers.json {
+        print_object(change.object(Side::Remote, path))?;
+    }
+    session.confirm_success(message);
+    Ok(())
+}
+
 /// Changes the directory. `-` is the previous directory; the default is the root.
 fn cd(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     session.connection()?;
@@ -119,7 +129,7 @@ fn mkdir(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(
             let made = session.connection()?.make_dir(&parse_name(dir)?);
             made.map_err(|error| super::refusal::explained(session, dir, error))?;
         }
-        session.confirm_success(&format!("made the directory {}", shown(dir)));
+        report(session, dir, Change::MakeDir, &format!("made the directory {}", shown(dir)))?;
     }
     Ok(())
 }
@@ -150,8 +160,7 @@ fn is_there(reply: &Reply) -> bool {
 fn rmdir(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = operand(words, 0);
     session.connection()?.remove_dir(&parse_name(dir)?)?;
-    session.confirm_success(&format!("removed the directory {}", shown(dir)));
-    Ok(())
+    report(session, dir, Change::RemoveDir, &format!("removed the directory {}", shown(dir)))
 }
 
 fn delete(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -162,25 +171,27 @@ fn delete(session: &mut Session, options: &Parsed, words: &[Vec<u8>]) -> Result<
             Err(Error::Refused(reply)) if options.switch("r") => {
                 delete_tree(session, &name, Error::Refused(reply))
             }
-            other => other,
+            other => other.map(|()| true),
         };
-        deleted.map_err(|error| if several { error.at_remote(word) } else { error })?;
-        session.confirm_success(&format!("deleted {}", shown(word)));
+        if deleted.map_err(|error| if several { error.at_remote(word) } else { error })? {
+            report(session, word, Change::Delete, &format!("deleted {}", shown(word)))?;
+        }
     }
     Ok(())
 }
 
 /// Deletes a directory and its content: with RMDA if FEAT lists it, else file by file. Nothing is deleted
-/// unless the whole tree could be listed. Links are deleted and not followed.
-fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<(), Error> {
+/// unless the whole tree could be listed. Links are deleted and not followed. Returns false if the user
+/// did not confirm the deletion.
+fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<bool, Error> {
     if !super::refusal::is_dir(session, dir, &refusal) {
         return Err(refusal);
     }
     if !session.confirms("delete everything below", dir.as_bytes(), DefaultAnswer::No)? {
-        return Ok(());
+        return Ok(false);
     }
     if session.connection()?.has_feature(b"RMDA")? {
-        return session.connection()?.remove_tree(dir);
+        return session.connection()?.remove_tree(dir).map(|()| true);
     }
     let (tree, unread) = mirror::remote_tree(session, dir.as_bytes())?;
     if let Some(error) = unread.into_iter().next() {
@@ -196,7 +207,7 @@ fn delete_tree(session: &mut Session, dir: &Name, refusal: Error) -> Result<(), 
         };
         deleted.map_err(|error| error.at_remote(path.as_bytes()))?;
     }
-    session.connection()?.remove_dir(dir)
+    session.connection()?.remove_dir(dir).map(|()| true)
 }
 
 /// Deletes the files that match patterns, and asks before each at a terminal. A failure is reported and
@@ -210,14 +221,7 @@ fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
                 continue;
             }
             of += 1;
-            match session.connection()?.delete(&file) {
-                Err(error @ Error::Refused(_)) => {
-                    failed += 1;
-                    let name = shown(file.as_bytes());
-                    session.messages.error(&format!("error: {name}: {error}"));
-                }
-                other => other?,
-            }
+            failed += usize::from(!delete_match(session, &file)?);
         }
     }
     let deleted = of - failed;
@@ -225,7 +229,28 @@ fn mdelete(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
         "deleted {deleted} {}",
         if deleted == 1 { "file" } else { "files" }
     ));
-    if failed == 0 { Ok(()) } else { Err(Error::Some { failed, of, class: ErrorClass::Remote }) }
+    let class = ErrorClass::Remote;
+    let result = if failed == 0 { Ok(()) } else { Err(Error::Some { failed, of, class }) };
+    record_printed_failure(session, &result);
+    result
+}
+
+/// Deletes a file and reports the result. Returns false if the server refuses it.
+fn delete_match(session: &mut Session, file: &Name) -> Result<bool, Error> {
+    let refusal = match session.connection()?.delete(file) {
+        Ok(()) => None,
+        Err(error @ Error::Refused(_)) => Some(error),
+        Err(error) => return Err(error),
+    };
+    let name = file.as_bytes();
+    if let Some(error) = &refusal {
+        session.messages.error(&format!("error: {}: {error}", shown(name)));
+    }
+    if session.transfers.json {
+        let object = Change::Delete.object(Side::Remote, name);
+        print_object(refusal.iter().fold(object, with_error))?;
+    }
+    Ok(refusal.is_none())
 }
 
 /// Returns the files that match a pattern; a name without wildcards matches itself.
@@ -248,9 +273,9 @@ fn paths(found: Vec<Found>) -> Vec<Name> {
 fn rename(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let (from, to) = (parse_name(operand(words, 0))?, parse_name(operand(words, 1))?);
     session.connection()?.rename(&from, &to)?;
-    let (from, to) = (shown(from.as_bytes()), shown(to.as_bytes()));
-    session.confirm_success(&format!("renamed {from} to {to}"));
-    Ok(())
+    let (from, to) = (from.as_bytes(), to.as_bytes());
+    let message = format!("renamed {} to {}", shown(from), shown(to));
+    report(session, from, Change::Rename { to }, &message)
 }
 
 fn size(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
@@ -326,6 +351,8 @@ fn chmod(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     for file in files {
         let line = parse_name(&[b"SITE CHMOD", mode, file].join(&b' '))?;
         accepted(session.connection()?.quote(&line)?)?;
+        let message = format!("set the mode of {} to {}", shown(file), shown(mode));
+        report(session, file, Change::SetMode { mode }, &message)?;
     }
     Ok(())
 }

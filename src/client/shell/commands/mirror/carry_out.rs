@@ -144,7 +144,7 @@ impl Mirror<'_> {
         batch::run(connection, jobs, &settings, &report)
     }
 
-    fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {
+    pub(super) fn at(&self, path: &[u8]) -> Result<PathBuf, Error> {
         local_path(&self.root, path)
     }
 
@@ -225,6 +225,7 @@ impl Mirror<'_> {
     }
 
     fn count(&mut self, step: &MirrorStep, result: Result<(), Error>) -> Result<(), Error> {
+        self.print_result(step, &result)?;
         match (step, result) {
             (MirrorStep::MakeDir(path), Err(error)) => return self.count_unmade(path, error),
             (
