@@ -454,13 +454,17 @@ fn split_words(line: &[u8]) -> Result<Vec<Vec<u8>>, lexer::Unclosed> {
     Ok(mark.into_iter().chain(words).collect())
 }
 
-/// Returns a command for messages: its name and first operand, because a later one may be a password.
+/// Returns a command for messages: its name and first operand, and the target of a transfer. Other operands
+/// may be passwords.
 fn display_name(call: &Call) -> Vec<u8> {
     let mut what = call.row().title().into_bytes();
     if let Some(operand) = call.shown_operand() {
         let url = std::str::from_utf8(operand).ok().filter(|text| text.contains("://"));
         what.push(b' ');
         what.extend(url.map_or_else(|| operand.to_vec(), |text| without_login(text).into_bytes()));
+    }
+    if let Some((word, target)) = call.shown_target() {
+        what.extend([b" ", word.as_bytes(), b" ", target].concat());
     }
     what
 }

@@ -68,6 +68,31 @@ fn commands_may_come_from_the_command_line_or_a_file() {
 }
 
 #[test]
+fn a_failed_transfer_names_both_files_if_they_differ() {
+    let (server, client) = (Server::start(), Client::with_file("a", "content"));
+    server.write("b", "content");
+    for (command, label) in [
+        ("PUT a none/b", "STORE: none/b: "),
+        ("GET none b", "RETRIEVE none as b: 550 "),
+        ("GET -o b none", "RETRIEVE none as b: 550 "),
+        ("REGET none b", "REGET none as b: 550 "),
+        ("NEWER none b", "NEWER none as b: 550 "),
+        ("PGET none b", "PGET none as b: 550 "),
+        ("GET none none", "RETRIEVE none: 550 "),
+        ("GET none/b b", "RETRIEVE none/b: 550 "),
+        ("GET none -", "RETRIEVE none: 550 "),
+        ("RENAME none c", "RENAME none to c: 550 "),
+    ] {
+        let run = client.at(server.addr(), command).expect(1);
+        run.expect_error(&format!("error: {label}"));
+    }
+    let drop = Server::with(&["--anonymous", "drop"]);
+    drop.write("b", "content");
+    let commands = "PUT a b";
+    client.at(drop.addr(), commands).expect(1).expect_error("error: STORE a as b: 553 ");
+}
+
+#[test]
 fn a_host_and_port_connect_at_once() {
     let (server, client) = (Server::start(), Client::new());
     client.write("local", "content");

@@ -44,6 +44,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .operands(&[REMOTE_FILE, TO_LOCAL])
     .example("RETRIEVE \"my file.txt\" copy.txt")
+    .names_target("as")
     .keeps_remote_names(),
     Row::with_options(
         &["store", "put", "send"],
@@ -55,21 +56,26 @@ pub(super) const ROWS: &[Row] = &[
         store,
     )
     .operands(&[LOCAL_FILE, TO_REMOTE])
-    .example("STORE report.pdf pub/"),
+    .example("STORE report.pdf pub/")
+    .names_target("as"),
     Row::new(&["reget"], "fetch the rest of a partial local file", reget)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("REGET big.iso")
+        .names_target("as")
         .keeps_remote_names(),
     Row::new(&["newer"], "fetch a file if it is newer than the local one", newer)
         .operands(&[REMOTE_FILE, TO_LOCAL])
         .example("NEWER report.pdf")
+        .names_target("as")
         .keeps_remote_names(),
     Row::new(&["reput"], "send the rest of a partial remote file", reput)
         .operands(&[LOCAL_FILE, TO_REMOTE])
-        .example("REPUT big.iso"),
+        .example("REPUT big.iso")
+        .names_target("as"),
     Row::new(&["append"], "append a local file to a remote one", append)
         .operands(&[LOCAL_FILE, TO_REMOTE])
-        .example("APPEND today.log all.log"),
+        .example("APPEND today.log all.log")
+        .names_target("to"),
     Row::with_options(
         &["pget"],
         "fetch one file over several connections",
@@ -78,6 +84,7 @@ pub(super) const ROWS: &[Row] = &[
     )
     .operands(&[REMOTE_FILE, TO_LOCAL])
     .example("PGET -n 8 big.iso")
+    .names_target("as")
     .keeps_remote_names(),
     Row::unsupported(
         &["restart"],

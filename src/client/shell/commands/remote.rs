@@ -47,7 +47,8 @@ pub(super) const ROWS: &[Row] = &[
         .example("MDELETE *.bak"),
     Row::new(&["rename", "mv"], "rename a remote file or directory", rename)
         .operands(&[Operand::remote("FROM"), Operand::remote("TO")])
-        .example("RENAME a.txt b.txt"),
+        .example("RENAME a.txt b.txt")
+        .names_target("to"),
     Row::new(&["chmod"], "set the mode of remote files", chmod)
         .operands(&[Operand::text("MODE"), Operand::remote("FILES").many()])
         .example("CHMOD 644 a.txt")

@@ -10,6 +10,7 @@ use crate::client::shell::session::Session;
 use crate::protocol::pattern::is_pattern;
 use crate::protocol::{Code, Reply};
 use crate::text::shown;
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 
 /// The description of a command.
@@ -24,6 +25,8 @@ pub(in crate::client) struct Row {
     /// Further lines for HELP.
     pub(super) details: &'static str,
     example: Option<&'static str>,
+    /// The word between the first operand and the target in messages: the second operand or the value of `-o`.
+    target_word: Option<&'static str>,
     /// The command does not change the names of remote files or the remote directory.
     keeps_remote_names: bool,
 }
@@ -85,6 +88,7 @@ impl Row {
             operands: &[],
             details: "",
             example: None,
+            target_word: None,
             keeps_remote_names: false,
         }
     }
@@ -102,6 +106,11 @@ impl Row {
     /// Sets the example, for a command with operands.
     pub(super) const fn example(self, example: &'static str) -> Row {
         Row { example: Some(example), ..self }
+    }
+
+    /// Lets messages name the target of the command, after this word.
+    pub(super) const fn names_target(self, word: &'static str) -> Row {
+        Row { target_word: Some(word), ..self }
     }
 
     /// Lets completion keep its cache of remote names after the command.
@@ -158,6 +167,10 @@ impl Row {
             Action::RunWithOptions(options, _) => options,
             Action::Run(_) | Action::RunWithListFlags(_) | Action::Unsupported(_) => &[],
         }
+    }
+
+    fn has_option(&self, letter: char) -> bool {
+        self.options().iter().any(|flag| flag.short == Some(letter))
     }
 
     /// Returns the description of the operand at `index`; `None` if there are fewer.
@@ -267,6 +280,21 @@ impl Call {
         let is_public = self.row.operand(0).is_none_or(|first| first.secrecy == Secrecy::Public);
         let is_name = |word: &&Vec<u8>| is_public && !word.starts_with(b"-");
         self.operands.first().filter(is_name).map(Vec::as_slice)
+    }
+
+    /// Returns the target of a transfer or RENAME and the word before it, unless the first operand implies
+    /// the target.
+    pub(in crate::client::shell) fn shown_target(&self) -> Option<(&'static str, &[u8])> {
+        let (word, source) = (self.row.target_word?, self.operands.first()?);
+        let named = match &self.step {
+            Step::RunWithOptions(_, options) if self.row.has_option('o') => options.value("o"),
+            _ => None,
+        };
+        let named = named.map(OsStr::as_encoded_bytes);
+        let target = named.or_else(|| self.operands.get(1).map(Vec::as_slice))?;
+        let last_part = source.rsplit(|byte| *byte == b'/').next();
+        let is_implied = target == source || Some(target) == last_part;
+        (!is_implied && target != b"-").then_some((word, target))
     }
 }
 
