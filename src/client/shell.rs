@@ -9,6 +9,7 @@ mod history_filter;
 mod input;
 mod lexer;
 mod login;
+mod script_check;
 mod session;
 
 use super::editor::{History, Reader, is_capable};
@@ -27,9 +28,11 @@ use commands::{Call, Row};
 use commands::{get_put, print, refusal};
 use completion::Completer;
 use input::{Input, read_line, read_line_of};
+use script_check::first_misuse;
 use session::Session;
 use std::fs::File;
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, IsTerminal, Seek};
+use std::iter;
 use std::path::PathBuf;
 use std::vec;
 
@@ -108,13 +111,12 @@ impl Shell {
 
     /// Runs all commands and returns the exit status.
     pub fn run(mut self) -> u8 {
-        match self.start.take() {
-            Some(start) => self.begin(start),
-            None if self.is_interactive() => {
-                self.session
-                    .confirm_success("CONNECT HOST [PORT] connects, HELP lists the commands");
+        match self.misuse() {
+            Ok(None) => self.begin(),
+            Ok(Some((command, error))) => {
+                self.report_result_of(&command, Err(error), FailureOrigin::Start);
             }
-            None => {}
+            Err(error) => self.stop_reading(&error),
         }
         while !self.session.leaving {
             match self.next_line() {
@@ -127,12 +129,26 @@ impl Shell {
         self.status
     }
 
-    fn begin(&mut self, start: Start) {
-        match start {
-            Start::Host(endpoint) => {
+    /// Returns the first wrong command of a script that ends at a failure.
+    fn misuse(&mut self) -> Result<Option<(Vec<u8>, Error)>, Error> {
+        match self.mode {
+            RunMode::Script(OnFailure::Stop) => self.source.misuse(),
+            RunMode::Script(OnFailure::Continue) | RunMode::Interactive => Ok(None),
+        }
+    }
+
+    /// Connects to the host or URL of the command line.
+    fn begin(&mut self) {
+        match self.start.take() {
+            Some(Start::Host(endpoint)) => {
                 self.connect(&endpoint, Encryption::Clear, None, None);
             }
-            Start::Url(url) => self.open_url(url),
+            Some(Start::Url(url)) => self.open_url(url),
+            None if self.is_interactive() => {
+                self.session
+                    .confirm_success("CONNECT HOST [PORT] connects, HELP lists the commands");
+            }
+            None => {}
         }
     }
 
@@ -514,6 +530,21 @@ impl Source {
             Source::Given(_) => "the commands".into(),
             Source::File(_, path) => path.clone(),
             Source::Input | Source::Terminal(_) => "standard input".into(),
+        }
+    }
+
+    /// Returns the first wrong command, if the commands can be read before they run.
+    fn misuse(&mut self) -> Result<Option<(Vec<u8>, Error)>, Error> {
+        match self {
+            Source::Given(lines) => Ok(first_misuse(lines.as_slice().iter().cloned())),
+            Source::File(file, path)
+                if file.get_ref().metadata().is_ok_and(|file| file.is_file()) =>
+            {
+                let found = first_misuse(iter::from_fn(|| read_line_of(file).ok().flatten()));
+                file.rewind().map_err(|error| Error::File { path: path.clone(), error })?;
+                Ok(found)
+            }
+            Source::File(..) | Source::Input | Source::Terminal(_) => Ok(None),
         }
     }
 

@@ -68,6 +68,33 @@ fn commands_may_come_from_the_command_line_or_a_file() {
 }
 
 #[test]
+fn a_wrong_command_of_a_script_is_reported_before_anything_runs() {
+    let (server, client) = (Server::start(), Client::new());
+    let (_taken, down) = nobody(&server);
+    for (commands, message) in [
+        ("ls; frob", "error: frob: unknown command"),
+        ("size", "error: SIZE: usage: SIZE FILE"),
+        ("lmkdir made; get a b c", "error: RETRIEVE a as b: usage: "),
+        ("mirror --frob", "error: MIRROR: --frob: unknown option"),
+        ("# all\n\nsunique", "error: sunique: not supported: "),
+    ] {
+        client.write("script", commands.replace("; ", "\n"));
+        let port = down.port().to_string();
+        for [option, value] in [["-c", commands], ["-f", "script"]] {
+            let run =
+                client.run(&[option, value, "127.0.0.1", &port]).expect(2).expect_error(message);
+            assert!(!run.stderr.contains("cannot connect"), "{run:#?}");
+        }
+    }
+    assert_eq!(client.names(), ["script"]);
+    // A script that is continued after a failure runs its other commands.
+    client.run(&["-k", "-c", "frob; lmkdir made"]).expect(2);
+    // Commands after QUIT, and the lines of macros, do not run.
+    client.run(&["-c", "macdef m\nfrob\n\nlmkdir again; quit; frob"]).expect(0);
+    assert_eq!(client.names(), ["again", "made", "script"]);
+}
+
+#[test]
 fn a_failed_transfer_names_both_files_if_they_differ() {
     let (server, client) = (Server::start(), Client::with_file("a", "content"));
     server.write("b", "content");

@@ -251,6 +251,19 @@ impl Call {
     /// # Errors
     /// [`Error::Usage`] if the number of operands is wrong, and the errors of the command.
     pub(in crate::client::shell) fn run(&self, session: &mut Session) -> Result<(), Error> {
+        self.check_count()?;
+        match &self.step {
+            Step::Run(run) => run(session, &self.operands),
+            Step::RunWithOptions(run, options) => run(session, options, &self.operands),
+            Step::RunWithListFlags(run, flags) => run(session, flags, &self.operands),
+        }
+    }
+
+    /// Checks the number of operands.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the usage line.
+    pub(in crate::client::shell) fn check_count(&self) -> Result<(), Error> {
         if self.operands.len() < self.row.needed() {
             return Err(Error::Usage(format!("usage: {}", self.row.usage())));
         }
@@ -258,11 +271,7 @@ impl Call {
             let usage = self.row.usage();
             return Err(Error::Usage(format!("usage: {usage}; quote names that contain spaces")));
         }
-        match &self.step {
-            Step::Run(run) => run(session, &self.operands),
-            Step::RunWithOptions(run, options) => run(session, options, &self.operands),
-            Step::RunWithListFlags(run, flags) => run(session, flags, &self.operands),
-        }
+        Ok(())
     }
 
     /// Returns the description of the command.
@@ -363,7 +372,7 @@ impl Row {
 #[cfg(test)]
 impl Call {
     pub(super) fn has_right_count(&self) -> bool {
-        (self.row.needed()..=self.row.most()).contains(&self.operands.len())
+        self.check_count().is_ok()
     }
 }
 

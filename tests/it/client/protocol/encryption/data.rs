@@ -269,7 +269,7 @@ fn nothing_is_transferred_if_the_server_refuses_prot_p() {
             server.answer(level, "534 no");
             assert_eq!(server.next(), None);
         });
-        let run = play_tls(&Client::new(), &[option], &identity, "-LIST", vec![script]).expect(3);
+        let run = play_tls(&Client::new(), &[option], &identity, "LIST", vec![script]).expect(3);
         run.expect_error("534 no");
     }
 }
