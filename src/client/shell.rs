@@ -411,6 +411,10 @@ impl Shell {
                 let is_named = error.names_path();
                 let command = what.split(|byte| is_named && *byte == b' ').next();
                 let label = shown(command.unwrap_or(what));
+                let error = match io::stderr().is_terminal() {
+                    true => format!("{error:#}"),
+                    false => error.to_string(),
+                };
                 self.session.messages.error(&format!("error: {label}: {error}"));
             }
         }

@@ -55,8 +55,10 @@ pub enum TlsFailure {
     OtherServer,
 }
 
+/// In the alternate form `{:#}` fingerprints have lines of their own, for a terminal of 80 columns.
 impl fmt::Display for TlsFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines = f.alternate();
         match self {
             TlsFailure::Unavailable(text) => f.write_str(text),
             TlsFailure::Refused(reply) => {
@@ -71,24 +73,28 @@ impl fmt::Display for TlsFailure {
                 write!(f, "cannot verify the certificate of {host} ({wrong})")?;
                 match pin {
                     None => Ok(()),
+                    Some(pin) if lines => {
+                        let digits = pin.to_string().replace(':', "");
+                        write!(f, ":\nSHA-256 {pin:#}\nTo accept it, use\n--tls-pin {digits}")
+                    }
                     Some(pin) => write!(f, ": SHA-256 {pin}; to accept it, use --tls-pin {pin}"),
                 }
             }
             TlsFailure::Changed { server, known, shown: now, file } => {
-                let (server, file) = (shown(server.as_bytes()), file.display().to_string());
-                write!(
-                    f,
-                    "the certificate of {server} is not the one that you have accepted. Accepted: \
-                     SHA-256 {known}; now: SHA-256 {now}. If the new one is right, remove the line \
-                     of {server} from {}",
-                    shown(file.as_bytes())
-                )
+                let file = shown(file.as_os_str().as_encoded_bytes());
+                let server = shown(server.as_bytes());
+                write!(f, "the certificate of {server} is not the one that you have accepted. ")?;
+                match lines {
+                    true => write!(f, "Accepted:\nSHA-256 {known:#}\nNow:\nSHA-256 {now:#}\n")?,
+                    false => write!(f, "Accepted: SHA-256 {known}; now: SHA-256 {now}. ")?,
+                }
+                write!(f, "If the new one is right, remove the line of {server} from {file}")
             }
-            TlsFailure::NotPinned { host, shown: now } => write!(
-                f,
-                "the certificate of {} does not match --tls-pin: SHA-256 {now}",
-                shown(host.as_bytes())
-            ),
+            TlsFailure::NotPinned { host, shown: now } => {
+                let host = shown(host.as_bytes());
+                write!(f, "the certificate of {host} does not match --tls-pin:")?;
+                if lines { write!(f, "\nSHA-256 {now:#}") } else { write!(f, " SHA-256 {now}") }
+            }
             TlsFailure::DataProtection(reply) => {
                 write!(f, "the server refuses this protection of data: {}", text(reply))
             }

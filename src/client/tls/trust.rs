@@ -119,7 +119,7 @@ fn question(host: &str, wrong: &str, fingerprint: Pin) -> String {
     format!(
         "cannot verify the certificate of {} ({}).\n\
          Compare its fingerprint with the one that the server's owner tells you:\n\
-         SHA-256 {fingerprint}\nTrust this certificate from now on? [y/N] ",
+         SHA-256 {fingerprint:#}\nTrust this certificate from now on? [y/N] ",
         shown(host.as_bytes()),
         shown(wrong.as_bytes()),
     )
@@ -169,5 +169,25 @@ impl Unverified {
             return Ok(self.0);
         }
         Err(Error::Tls(TlsFailure::OtherServer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn the_picture_in_the_readme_shows_the_question() {
+        let picture = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/client.svg");
+        let picture = fs::read_to_string(picture).unwrap();
+        let texts =
+            picture.lines().filter_map(|line| line.strip_suffix("</text>")?.split('>').nth(1));
+        let texts: Vec<&str> = texts.collect();
+        let at = texts.iter().position(|text| text.starts_with("SHA-256 ")).unwrap();
+        let pin = Pin::parse(&texts[at..at + 2].concat()["SHA-256 ".len()..]).unwrap();
+        let question = question("localhost", "self-signed certificate", pin);
+        assert!(question.lines().all(|line| line.len() <= 80), "{question}");
+        assert!(texts.join("\n").contains(&question), "{question}");
     }
 }

@@ -128,6 +128,15 @@ fn the_prompt_shows_an_encrypted_connection() {
     }
 }
 
+/// Checks that a screen shows a fingerprint on two lines that fit 80 columns.
+#[track_caller]
+fn assert_shows(screen: &str, pin: &str) {
+    let (first, second) = pin.split_at(48);
+    let lines: Vec<&str> = screen.lines().map(str::trim_end).collect();
+    let shown = [format!("SHA-256 {first}"), format!("        {second}")];
+    assert!(lines.windows(2).any(|pair| pair == shown), "{shown:?}: {screen}");
+}
+
 /// Runs a script for the next connection.
 fn next(listener: &TcpListener, script: impl FnOnce(&mut ScriptedServer)) {
     script(&mut ScriptedServer::on(listener));
@@ -159,7 +168,7 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
         let mut terminal = AtTerminal::start(&client, &words);
         terminal.wait_for(question);
         assert!(terminal.screen.contains("(self-signed certificate)"));
-        assert!(terminal.screen.contains(&identity.pin));
+        assert_shows(&terminal.screen, &identity.pin);
         terminal.line("n");
         let (screen, status) = terminal.end();
         assert_eq!(status, Some(3), "{screen}");
@@ -181,8 +190,42 @@ fn at_a_terminal_the_user_is_asked_once_and_a_changed_certificate_is_refused() {
     follow(&other, false, &mut || {
         let (screen, status) = AtTerminal::start(&client, &words).end();
         assert!(status == Some(3) && !screen.contains(question), "{screen}");
-        assert!(screen.contains(&identity.pin) && screen.contains(&other.pin), "{screen}");
+        assert_shows(&screen, &identity.pin);
+        assert_shows(&screen, &other.pin);
     });
+    follow(&other, false, &mut || {
+        let words = format!("--tls-pin {} {words}", identity.pin);
+        let (screen, status) = AtTerminal::start(&client, &words).end();
+        assert!(status == Some(3) && screen.contains("does not match --tls-pin"), "{screen}");
+        assert_shows(&screen, &other.pin);
+    });
+}
+
+#[test]
+#[ignore = "needs script"]
+fn a_certificate_that_a_script_cannot_accept_is_shown_at_a_terminal_with_an_option_that_fits() {
+    let Some(identity) = Identity::new() else { return };
+    let (client, listener) = (Client::new(), listener());
+    let port = listener.local_addr().unwrap().port();
+    let run = |words: &str, is_accepted: bool| {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                next(&listener, |server| {
+                    server.start_tls(&identity, 1);
+                    assert_eq!(server.is_left(), !is_accepted);
+                    server.finish();
+                });
+            });
+            let words = format!("{words} --tls -n -c 'QUOTE NOOP' 127.0.0.1 {port} < /dev/null");
+            AtTerminal::start(&client, &words).end()
+        })
+    };
+    let (screen, status) = run("", false);
+    assert_eq!(status, Some(3), "{screen}");
+    assert_shows(&screen, &identity.pin);
+    let option = screen.lines().find(|line| line.starts_with("--tls-pin ")).unwrap().trim_end();
+    assert!(option.len() <= 80, "{option}");
+    assert_eq!(run(option, true).1, Some(1));
 }
 
 #[test]
