@@ -1,6 +1,8 @@
 //! A server that sends each piece of a file only when the client has written the previous one to its disk.
 //!
-//! So no data is in flight when the client is stopped, and bytes that were sent twice can be counted.
+//! So no data is in flight when the client is stopped, and bytes that were sent twice can be counted. At the
+//! end of a range behind which the client has the bytes of another one, the server sends at most one more
+//! piece and waits until the client closes the connection.
 
 use crate::support::scripted_server::{ScriptedServer, TIME, listener};
 use crate::support::{Client, PATIENCE};
@@ -175,13 +177,21 @@ impl Lockstep {
     /// Sends a file starting at the offset `from`; returns whether its end was reached.
     fn send(&self, data: &mut TcpStream, name: &str, from: usize) -> bool {
         let content = self.content(name);
+        let mut has_sent_new = false;
         for at in (from..content.len()).step_by(PIECE) {
             let piece = &content[at..(at + PIECE).min(content.len())];
-            if !self.wait(data, || !self.is_at_limit()) || data.write_all(piece).is_err() {
+            if !self.wait(data, || !self.is_at_limit()) {
+                return false;
+            }
+            let was_here = self.is_here(name, at, piece);
+            // With several local files, the piece may be in another one than that of this transfer.
+            let is_beyond_range = has_sent_new && was_here && self.local_files(name).len() == 1;
+            has_sent_new |= !was_here;
+            if data.write_all(piece).is_err() {
                 return false;
             }
             self.sent.fetch_add(piece.len(), Ordering::SeqCst);
-            if !self.wait(data, || self.is_here(name, at, piece)) {
+            if !self.wait(data, || !is_beyond_range && self.is_here(name, at, piece)) {
                 return false;
             }
             self.arrived.fetch_add(piece.len(), Ordering::SeqCst);
@@ -207,18 +217,23 @@ impl Lockstep {
 
     /// Returns whether the client has these bytes at this offset, in the file or its partial file.
     fn is_here(&self, name: &str, at: usize, piece: &[u8]) -> bool {
+        let holds = |path: PathBuf| {
+            let mut bytes = vec![0; piece.len()];
+            let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, at as u64));
+            read.is_ok() && bytes == piece
+        };
+        self.local_files(name).into_iter().any(holds)
+    }
+
+    /// Returns the local file of this name and its partial files.
+    fn local_files(&self, name: &str) -> Vec<PathBuf> {
         let name = name.rsplit('/').next().unwrap();
         let entries = fs::read_dir(&self.dir).into_iter().flatten().flatten();
         let is_its = |path: &PathBuf| {
             let found = path.file_name().unwrap().to_string_lossy();
             found == name || found.starts_with(&format!(".{name}.part-"))
         };
-        let holds = |path: PathBuf| {
-            let mut bytes = vec![0; piece.len()];
-            let read = File::open(path).and_then(|file| file.read_exact_at(&mut bytes, at as u64));
-            read.is_ok() && bytes == piece
-        };
-        entries.map(|entry| entry.path()).filter(is_its).any(holds)
+        entries.map(|entry| entry.path()).filter(is_its).collect()
     }
 }
 
