@@ -13,6 +13,7 @@ mod remote_walk;
 mod summary;
 mod walk;
 
+pub(super) use clock::{PrintedTime, settle_printed};
 #[cfg(test)]
 pub(super) use plan::FileFacts;
 pub(super) use plan::{Node, Tree};

@@ -1,6 +1,6 @@
 //! DU, FIND, and LIST with `--json`.
 
-use super::mirror::{self, Node, Tree};
+use super::mirror::{self, Node, PrintedTime, Tree};
 use super::operands::Operand;
 use super::row::Row;
 use crate::client::error::Error;
@@ -29,7 +29,10 @@ pub(super) const ROWS: &[Row] = &[
 /// Prints every path below a directory. Directories end in `/`.
 fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
     let dir = &typed(words)?;
-    let (tree, refused) = mirror::remote_tree(session, dir)?;
+    let (mut tree, refused) = mirror::remote_tree(session, dir)?;
+    if session.transfers.json {
+        settle_times(session, dir, tree.iter_mut().filter_map(listed_time).collect())?;
+    }
     for (path, node) in &tree {
         let path = below(dir, path);
         if session.transfers.json {
@@ -40,6 +43,33 @@ fn find(session: &mut Session, words: &[Vec<u8>]) -> Result<(), Error> {
         print_line(&[path.as_slice(), end].concat())?;
     }
     tell(session, refused)
+}
+
+/// Converts the times of LIST below a directory to UTC.
+fn settle_times(
+    session: &mut Session,
+    root: &[u8],
+    times: Vec<PrintedTime<'_>>,
+) -> Result<(), Error> {
+    let armed = session.interrupt().begin().map_err(Error::Local)?;
+    mirror::settle_printed(session.connection()?, root, times, &armed)
+}
+
+/// Returns the time of a file in a tree, if it is one of LIST.
+fn listed_time<'a>((path, node): (&Vec<u8>, &'a mut Node)) -> Option<PrintedTime<'a>> {
+    match node {
+        Node::File(facts) if !facts.exact => {
+            let modified = &mut facts.modified;
+            Some(PrintedTime { path: path.clone(), is_file: true, modified })
+        }
+        Node::File(_) | Node::Dir | Node::Unreadable | Node::Link(_) | Node::Other => None,
+    }
+}
+
+/// Returns the time of an entry of LIST.
+fn entry_time<'a>(path: &[u8], entry: &'a mut Entry) -> PrintedTime<'a> {
+    let is_file = entry.kind == Kind::File;
+    PrintedTime { path: path.to_vec(), is_file, modified: &mut entry.modified }
 }
 
 /// Reports directories that could not be listed, as the failure of the command.
@@ -115,7 +145,10 @@ pub(super) fn list_json(session: &mut Session, path: Option<Name>) -> Result<(),
     let connection = session.connection()?;
     match &path {
         Some(pattern) if globs && is_pattern(pattern.as_bytes()) => {
-            let Expanded { found, unread } = expand_all(connection, pattern)?;
+            let Expanded { mut found, unread } = expand_all(connection, pattern)?;
+            let listed = found.iter_mut().filter(|found| !found.exact);
+            let times = listed.map(|found| entry_time(found.path.as_bytes(), &mut found.entry));
+            settle_times(session, b"", times.collect())?;
             let print = |found: Found| {
                 let name = found.path.as_bytes().to_vec();
                 print_object(json::of_entry(&Entry { name, ..found.entry }))
@@ -126,10 +159,24 @@ pub(super) fn list_json(session: &mut Session, path: Option<Name>) -> Result<(),
         path => {
             let name = path.as_ref().map_or(&b""[..], Name::as_bytes);
             let mut listed = list_path(connection, path.as_ref())?;
+            if !listed.exact {
+                let root = listed_dir(name, &listed.entries);
+                let entries = listed.entries.iter_mut();
+                let times = entries.map(|entry| entry_time(&entry.name.clone(), entry));
+                settle_times(session, root, times.collect())?;
+            }
             listed.entries.iter().map(json::of_entry).try_for_each(print_object)?;
             listed.take_error(name).map_or(Ok(()), Err)
         }
     }
+}
+
+/// Returns the directory of the entries that LIST prints for a path: the path, or the one above if the path
+/// is that of a file.
+fn listed_dir<'a>(path: &'a [u8], entries: &[Entry]) -> &'a [u8] {
+    let [only] = entries else { return path };
+    let above = path.strip_suffix(&only.name[..]).filter(|_| only.kind == Kind::File);
+    above.filter(|above| above.is_empty() || above.ends_with(b"/")).unwrap_or(path)
 }
 
 /// Returns the remote directory that the user typed, or the current one.

@@ -1,8 +1,8 @@
-//! Times of LIST in the server's time zone: a mirror compares them in UTC, and
-//! sends MDTM no more often than necessary.
+//! Times of LIST in the server's time zone: a mirror compares them in UTC, `--json` prints them in UTC, and
+//! MDTM is sent no more often than necessary.
 
-use crate::support::Client;
 use crate::support::scripted_server::{Script, ScriptedServer, play_all};
+use crate::support::{Client, Run};
 use std::fs::File;
 use std::io::Read;
 use std::time::{Duration, UNIX_EPOCH};
@@ -58,7 +58,7 @@ impl ListingServer {
             match verb {
                 "MLSD" | "MFMT" | "SITE" => server.say("502 no"),
                 "PWD" => server.say("257 \"/\""),
-                "LIST" => server.send(self.listing()),
+                "LIST" => server.send(self.listing(operand)),
                 "SIZE" => server.say(&format!("213 {}", self.content.len())),
                 "MDTM" if !self.has_mdtm => server.say("502 no"),
                 "MDTM" => {
@@ -84,19 +84,29 @@ impl ListingServer {
         });
     }
 
-    fn listing(&self) -> String {
+    /// Returns the listing of a file, or of all.
+    fn listing(&self, operand: &str) -> String {
         let size = self.content.len();
         let line = |(name, date, _): &Stored| format!("-rw-r--r-- 1 0 0 {size} {date} {name}\r\n");
-        self.files.iter().map(line).collect()
+        let wanted = operand.trim_start_matches("-a").trim_start();
+        let one = self.files.iter().filter(|(name, ..)| *name == wanted).map(line);
+        match one.collect::<String>() {
+            none if none.is_empty() => self.files.iter().map(line).collect(),
+            one => one,
+        }
     }
 
     /// Runs a mirror, and returns the fetched names in order.
     fn mirror(&mut self, client: &Client, commands: &str) -> Vec<String> {
-        (self.fetched, self.asked, self.sent) = (Vec::new(), 0, 0);
-        let script: Script<'_> = Box::new(|scripted| self.serve(scripted));
-        play_all(client, &["-j", "1"], commands, vec![script]).expect(0);
+        self.run(client, &[], commands);
         self.fetched.sort();
         self.fetched.clone()
+    }
+
+    fn run(&mut self, client: &Client, options: &[&str], commands: &str) -> Run {
+        (self.fetched, self.asked, self.sent) = (Vec::new(), 0, 0);
+        let script: Script<'_> = Box::new(|scripted| self.serve(scripted));
+        play_all(client, &[&["-j", "1"], options].concat(), commands, vec![script]).expect(0)
     }
 
     /// Gives a file other times.
@@ -189,4 +199,50 @@ fn without_mdtm_a_file_has_the_time_of_the_listing() {
     assert_eq!(server.mirror(&client, "MIRROR . here"), NOTHING);
     let modified = client.path("here/old").metadata().unwrap().modified().unwrap();
     assert_eq!(modified, UNIX_EPOCH + Duration::from_secs(1_577_923_200));
+}
+
+/// Returns the beginning of the time that `--json` prints for a file, to the minute.
+fn printed((name, listed, told): &Stored) -> String {
+    let time = match *name {
+        // LIST shows only the day, or a time that may mean that.
+        "old" => "2020-01-02T00:00".to_owned(),
+        "midnight" => listed.replace(' ', "T"),
+        _ => format!(
+            "{}-{}-{}T{}:{}",
+            &told[..4],
+            &told[4..6],
+            &told[6..8],
+            &told[8..10],
+            &told[10..12]
+        ),
+    };
+    format!("\"name\":\"{name}\",\"type\":\"file\",\"size\":3,\"modified\":\"{time}:")
+}
+
+#[test]
+fn json_listings_are_in_utc() {
+    for zone in ZONES {
+        let (mut server, client) = (ListingServer::new(zone), Client::new());
+        for command in ["LIST", "LIST *", "FIND"] {
+            let run = server.run(&client, &["--json"], command);
+            for file in zone {
+                assert!(run.stdout.contains(&printed(file)), "{command} {file:?}: {run:#?}");
+            }
+            assert!(server.asked <= zone.len(), "{} questions", server.asked);
+        }
+        let file = &zone[0];
+        let run = server.run(&client, &["--json"], &format!("LIST {}", file.0));
+        assert!(run.stdout.contains(&printed(file)), "{file:?}: {run:#?}");
+        assert_eq!((run.stdout.lines().count(), server.asked), (1, 1), "{run:#?}");
+        server.run(&client, &[], "LIST; FIND");
+        assert_eq!(server.asked, 0, "the times are as the server sent them");
+    }
+}
+
+#[test]
+fn without_mdtm_json_listings_have_the_times_of_list() {
+    let (mut server, client) = (ListingServer::new(KATHMANDU), Client::new());
+    server.has_mdtm = false;
+    let run = server.run(&client, &["--json"], "LIST");
+    assert!(run.stdout.contains("\"modified\":\"2025-07-01T00:10:00Z\""), "{run:#?}");
 }

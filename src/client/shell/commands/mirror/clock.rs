@@ -1,4 +1,4 @@
-//! Converts the times of LIST to UTC, as far as MIRROR needs them.
+//! Converts the times of LIST to UTC, as far as MIRROR or the output of a listing needs them.
 //!
 //! LIST shows times to the minute, and for old files only the day, in an unknown time zone. MDTM returns
 //! times to the second in UTC (RFC 3659 section 2.3). For each month in the listing, MDTM is sent for the
@@ -6,7 +6,8 @@
 //! A month in which daylight saving time begins or ends has two offsets, so MDTM is sent for each of its
 //! files, and for each file whose time in LIST is not precise enough.
 //!
-//! MDTM is sent only for files that are on both sides and have the same size.
+//! A mirror sends MDTM only for files that are on both sides and have the same size. In output, a file of which
+//! LIST shows only the day keeps that day.
 
 use super::plan::{DAY, FileFacts, MINUTE, Node, Rules, Tree};
 use super::walk::joined;
@@ -39,11 +40,7 @@ pub(super) fn settle(
     armed: &Armed,
 ) -> Result<(), Error> {
     let files = undecided(remote, local, rules);
-    let mut told = ask(connection, root, &samples(&files), armed)?;
-    let months = MonthlyOffsets::of(&files, &told);
-    let open = files.iter().filter(|file| !told.contains_key(&file.path));
-    let open: Vec<&ListedFile> = open.filter(|file| months.leave_open(file, rules)).collect();
-    told.extend(ask(connection, root, &open, armed)?);
+    let (told, months) = ask_for_times(connection, root, &files, rules, armed)?;
     for file in &files {
         if let Some(Node::File(facts)) = remote.get_mut(&file.path) {
             match told.get(&file.path) {
@@ -55,12 +52,68 @@ pub(super) fn settle(
     Ok(())
 }
 
-/// A file whose time decides whether it is transferred.
+/// A time of LIST that is printed.
+pub(in crate::client::shell::commands) struct PrintedTime<'a> {
+    /// The path below the listed directory.
+    pub(in crate::client::shell::commands) path: Vec<u8>,
+    /// The path is a file, so that MDTM may be sent for it.
+    pub(in crate::client::shell::commands) is_file: bool,
+    pub(in crate::client::shell::commands) modified: &'a mut Option<SystemTime>,
+}
+
+/// Converts times of LIST to UTC for output, if the server supports MDTM.
+pub(in crate::client::shell::commands) fn settle_printed(
+    connection: &mut Connection,
+    root: &[u8],
+    times: Vec<PrintedTime<'_>>,
+    armed: &Armed,
+) -> Result<(), Error> {
+    let listed = |time: &PrintedTime<'_>| {
+        let listed = seconds(time.modified.filter(|modified| *modified >= UNIX_EPOCH)?);
+        Some(ListedFile { path: time.path.clone(), listed, compared: None })
+    };
+    let files = times.iter().filter(|time| time.is_file);
+    let mut files: Vec<ListedFile> = files.filter_map(listed).collect();
+    files.sort_by_key(|file| file.listed);
+    let (told, months) = ask_for_times(connection, root, &files, &Rules::default(), armed)?;
+    for time in times {
+        if let Some(file) = listed(&time) {
+            let told = told.get(&file.path).filter(|_| time.is_file);
+            *time.modified = told.copied().or_else(|| months.in_utc(&file));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the times of MDTM, and the offsets of the other files. The files are sorted by their times.
+fn ask_for_times(
+    connection: &mut Connection,
+    root: &[u8],
+    files: &[ListedFile],
+    rules: &Rules,
+    armed: &Armed,
+) -> Result<(BTreeMap<Vec<u8>, SystemTime>, MonthlyOffsets), Error> {
+    let mut told = ask(connection, root, &samples(files), armed)?;
+    let months = MonthlyOffsets::of(files, &told);
+    let open = files.iter().filter(|file| !told.contains_key(&file.path));
+    let open: Vec<&ListedFile> = open.filter(|file| months.leave_open(file, rules)).collect();
+    told.extend(ask(connection, root, &open, armed)?);
+    Ok((told, months))
+}
+
+/// A file of a listing.
 struct ListedFile {
     path: Vec<u8>,
     /// The time in LIST, in seconds since 1970 of the server's time zone.
     listed: i64,
-    /// The time of the local file, in seconds since 1970.
+    /// The local file, if its time decides about a transfer.
+    compared: Option<ComparedFile>,
+}
+
+/// A local file that a mirror compares with a remote one.
+#[derive(Clone, Copy)]
+struct ComparedFile {
+    /// Its time, in seconds since 1970.
     local: i64,
     is_resized: bool,
 }
@@ -71,8 +124,8 @@ impl ListedFile {
         self.listed.rem_euclid(DAY as i64) == 0
     }
 
-    fn is_of_day(&self) -> bool {
-        self.listed.div_euclid(DAY as i64) == self.local.div_euclid(DAY as i64)
+    fn is_of_day(&self, time: i64) -> bool {
+        self.listed.div_euclid(DAY as i64) == time.div_euclid(DAY as i64)
     }
 
     fn month(&self) -> Option<(i64, u8)> {
@@ -91,7 +144,8 @@ fn undecided(remote: &Tree, local: &Tree, rules: &Rules) -> Vec<ListedFile> {
             let is_resized = !rules.sizes_are_lost && is_resized(there, here);
             let (listed, local) = (seconds(listed), seconds(local));
             if rules.only_newer || !is_resized {
-                files.push(ListedFile { path: path.clone(), listed, local, is_resized });
+                let compared = Some(ComparedFile { local, is_resized });
+                files.push(ListedFile { path: path.clone(), listed, compared });
             }
         }
     }
@@ -169,18 +223,21 @@ impl MonthlyOffsets {
         before.or_else(|| self.0.range(month..).next()).map(|(_, ahead)| *ahead)
     }
 
-    /// Returns whether MDTM is needed to decide if a file is the same as, or newer than, the local one.
+    /// Returns whether MDTM is needed to decide if a file is the same as, or newer than, the local one. Without a
+    /// local file, it is needed if the offset is unclear.
     fn leave_open(&self, file: &ListedFile, rules: &Rules) -> bool {
+        let Some(ComparedFile { local, is_resized }) = file.compared else {
+            return !file.is_dated() && self.ahead(file) == Some(UtcOffset::Unclear);
+        };
         if file.is_dated() {
-            let may_be =
-                file.listed - EAST <= file.local && file.local < file.listed + DAY as i64 - WEST;
-            return may_be && (!file.is_of_day() || (rules.only_newer && file.is_resized));
+            let may_be = file.listed - EAST <= local && local < file.listed + DAY as i64 - WEST;
+            return may_be && (!file.is_of_day(local) || (rules.only_newer && is_resized));
         }
         match self.ahead(file) {
             Some(UtcOffset::By(ahead)) => {
                 let minute = |time: i64| time.div_euclid(MINUTE as i64);
-                let is_of_minute = minute(file.listed - ahead) == minute(file.local);
-                rules.only_newer && file.is_resized && is_of_minute
+                let is_of_minute = minute(file.listed - ahead) == minute(local);
+                rules.only_newer && is_resized && is_of_minute
             }
             Some(UtcOffset::Unclear) => true,
             None => false,
@@ -224,7 +281,8 @@ mod tests {
     const DAYS: i64 = DAY as i64;
 
     fn file(path: &str, listed: i64, local: i64) -> ListedFile {
-        ListedFile { path: path.into(), listed, local, is_resized: false }
+        let compared = Some(ComparedFile { local, is_resized: false });
+        ListedFile { path: path.into(), listed, compared }
     }
 
     fn told(times: &[(&str, i64)]) -> BTreeMap<Vec<u8>, SystemTime> {
