@@ -60,19 +60,22 @@ fn threads_within(pieces: usize) -> usize {
     (pieces.saturating_sub(OTHERS) / EACH).max(1)
 }
 
-/// Makes all threads share one heap if the address space is limited (`ulimit -v`), because each
-/// further heap of the C library permanently reserves 64 MiB. Must be called before the first
-/// thread starts; later calls do nothing.
+/// Limits the number of heaps of the C library to two a processor, a quarter of its own limit: no
+/// more threads run at the same time, and each heap keeps some freed memory. If the address space
+/// is limited (`ulimit -v`), all threads share one heap, because each further one permanently
+/// reserves 64 MiB. Must be called before the first thread starts; later calls do nothing.
 pub fn limit_heaps() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    if memory_is_limited() && is_only_thread() {
+    if is_only_thread() {
         const M_ARENA_MAX: c_int = -8;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let heaps = if memory_is_limited() { 1 } else { 2 * processors.clamp(1, 512) };
         unsafe extern "C" {
             fn mallopt(parameter: c_int, value: c_int) -> c_int;
         }
         // SAFETY: plain numbers in and out. It writes what malloc reads without a lock in every
         // thread, and there is no other thread.
-        unsafe { mallopt(M_ARENA_MAX, 1) };
+        unsafe { mallopt(M_ARENA_MAX, heaps as c_int) };
     }
 }
 
