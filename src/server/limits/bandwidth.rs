@@ -17,7 +17,7 @@ use crate::server::config::Config;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The rates that all sessions share.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub struct SessionBandwidth<'a> {
     /// The number of the session.
     session: u64,
     address: IpAddr,
-    /// The session's own rate (`--rate-limit`).
-    own: Rate,
+    /// The session's own rate (`--rate-limit`), once it has had a limit.
+    own: OnceLock<Rate>,
 }
 
 impl Bandwidth {
@@ -56,7 +56,7 @@ impl Bandwidth {
 
     /// Returns the bandwidth of session `number` of a client at `address`.
     pub fn of_session(&self, number: u64, address: IpAddr) -> SessionBandwidth<'_> {
-        SessionBandwidth { shared: self, session: number, address, own: Rate::new(None) }
+        SessionBandwidth { shared: self, session: number, address, own: OnceLock::new() }
     }
 }
 
@@ -67,9 +67,8 @@ impl SessionBandwidth<'_> {
         let session = Party(self.session.into());
         let address = client_network(self.address);
         let mut rates = Vec::new();
-        self.own.set(config.rate_limit);
-        if self.own.is_limited() {
-            rates.push((self.own.clone(), session));
+        if let Some(own) = self.own(config.rate_limit) {
+            rates.push((own.clone(), session));
         }
         if let Some(account) = account
             && account.limits.rate.is_some()
@@ -84,6 +83,16 @@ impl SessionBandwidth<'_> {
             rates.push((self.shared.all.clone(), party(address)));
         }
         rates
+    }
+
+    /// Returns the session's own rate, if it is limited.
+    fn own(&self, per_second: Option<u64>) -> Option<&Rate> {
+        let own = match per_second {
+            Some(_) => self.own.get_or_init(|| Rate::new(per_second)),
+            None => self.own.get()?,
+        };
+        own.set(per_second);
+        per_second.map(|_| own)
     }
 }
 
