@@ -17,6 +17,14 @@ pub struct SortedNames {
 }
 
 impl SortedNames {
+    /// Creates an empty collection with memory for a small directory.
+    pub fn new() -> SortedNames {
+        // Memory that grows from a few bytes leaves a freed block of each size with the thread's allocator.
+        const NAMES: usize = 160;
+        let (bytes, places) = (Vec::with_capacity(16 * NAMES), Vec::with_capacity(NAMES));
+        SortedNames { bytes, places, taken: 0 }
+    }
+
     /// Returns whether another name may be added.
     pub fn has_room(&self) -> bool {
         self.places.len() < MAX_NAMES && self.bytes.len() < MAX_BYTES
