@@ -138,7 +138,7 @@ pub fn warnings(
     if threads < sessions {
         warnings.push(format!(
             "the system allows threads for {threads} sessions, not {sessions}: raise the sysctl \
-             vm.max_map_count, by five for each session"
+             vm.max_map_count, by three for each session"
         ));
     }
     warnings.extend(tls::warning(config, settings.tls.as_deref()));

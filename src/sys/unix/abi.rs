@@ -94,6 +94,8 @@ pub(in crate::sys) const TCP_NODELAY: c_int = 1;
 mod system {
     use super::*;
 
+    pub(in crate::sys) const SIGBUS: c_int = 7;
+    pub(in crate::sys) const SIGSEGV: c_int = 11;
     pub(in crate::sys) const SIG_BLOCK: c_int = 0;
     pub(in crate::sys) const SIG_SETMASK: c_int = 2;
     pub(in crate::sys) const UTIME_OMIT: c_long = 0x3fff_fffe;

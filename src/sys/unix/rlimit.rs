@@ -40,24 +40,28 @@ fn raised(soft: u64, hard: u64) -> u64 {
 }
 
 /// Returns the number of threads that the process may have before the system refuses further
-/// memory mappings, in which case std aborts the program. Each thread needs four mappings (its
-/// stack, its signal stack for overflow handling, and a guard page for each), and one more while
-/// it moves a file.
+/// memory mappings. Each thread needs two (its stack and the guard page below), two more if std
+/// gives it a signal stack, and one more while it moves a file.
+#[cfg(target_os = "linux")]
 pub fn max_threads() -> usize {
-    if cfg!(target_os = "linux") {
-        // If the limit cannot be read, the kernel's default is assumed.
-        let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
-        threads_within(most.and_then(|text| text.trim().parse().ok()).unwrap_or(65_530))
-    } else {
-        usize::MAX
-    }
+    // If the limit cannot be read, the kernel's default is assumed.
+    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
+    let most = most.and_then(|text| text.trim().parse().ok()).unwrap_or(65_530);
+    threads_within(most, if super::stack::has_signal_stack() { 5 } else { 3 })
 }
 
-/// Returns the number of threads for this number of mappings, after those of the program itself.
-fn threads_within(pieces: usize) -> usize {
+/// Returns `usize::MAX`: no limit of this system is known.
+#[cfg(not(target_os = "linux"))]
+pub fn max_threads() -> usize {
+    usize::MAX
+}
+
+/// Returns the number of threads for this number of mappings, of which each thread needs `each`, after
+/// those of the program itself.
+#[cfg(target_os = "linux")]
+fn threads_within(mappings: usize, each: usize) -> usize {
     const OTHERS: usize = 1_000;
-    const EACH: usize = 5;
-    (pieces.saturating_sub(OTHERS) / EACH).max(1)
+    (mappings.saturating_sub(OTHERS) / each).max(1)
 }
 
 /// Limits the number of heaps of the C library to two a processor, a quarter of its own limit: no
@@ -149,10 +153,11 @@ mod tests {
         assert!(check_memory(0).is_ok());
     }
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn the_number_of_threads_follows_from_the_limit_of_mappings() {
-        assert_eq!(threads_within(65_530), 12_906);
-        assert_eq!(threads_within(262_144), 52_228);
-        assert_eq!(threads_within(0), 1);
+        assert_eq!(threads_within(65_530, 3), 21_510);
+        assert_eq!(threads_within(65_530, 5), 12_906);
+        assert_eq!(threads_within(0, 3), 1);
     }
 }

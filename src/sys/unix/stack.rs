@@ -1,6 +1,6 @@
-//! Releases the pages of a thread's stack that are no longer used.
+//! The stacks of threads: releases pages that are no longer used, and saves signal stacks.
 
-use super::abi::SYS_GETTID;
+use super::abi::{SIG_DFL, SIGBUS, SIGSEGV, SYS_GETTID};
 use std::ffi::{c_int, c_long, c_void};
 
 /// A buffer for `pthread_attr_t`, which is at most 64 bytes on the supported systems.
@@ -18,6 +18,53 @@ unsafe extern "C" {
     fn sysconf(name: c_int) -> c_long;
     fn syscall(number: c_long, ...) -> c_long;
     fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int;
+    fn signal(signal: c_int, handler: usize) -> usize;
+    fn sigaltstack(new: *const SignalStack, old: *mut SignalStack) -> c_int;
+}
+
+/// `stack_t`.
+#[repr(C)]
+struct SignalStack {
+    start: *mut c_void,
+    flags: c_int,
+    size: usize,
+}
+
+/// Keeps std from giving each thread a signal stack, on which it would report a stack overflow before the
+/// program ends. That takes eight system calls for each thread and a lock that all threads share, half of
+/// the processor time of a login, and two of the mappings whose number the system limits. std decides
+/// before `main`: if a program handles these signals itself, there are no signal stacks.
+// SAFETY: the C library calls the functions in this section before `main`, in the only thread; the function
+// takes no arguments and calls `signal` alone.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static BEFORE_MAIN: extern "C" fn() = handle_faults;
+
+extern "C" fn handle_faults() {
+    for number in [SIGSEGV, SIGBUS] {
+        // SAFETY: `end_by` is a handler for these signals; it calls `signal` alone, which a handler may do.
+        let before = unsafe { signal(number, end_by as extern "C" fn(c_int) as usize) };
+        if before != SIG_DFL {
+            // SAFETY: this is the handler, or the state, that was in effect before.
+            unsafe { signal(number, before) };
+        }
+    }
+}
+
+/// Handles a memory fault: the instruction that caused it is repeated, and ends the program with the
+/// signal, as without a handler.
+extern "C" fn end_by(number: c_int) {
+    // SAFETY: the default action runs no code of this program.
+    unsafe { signal(number, SIG_DFL) };
+}
+
+/// Returns whether the calling thread has a signal stack.
+pub(super) fn has_signal_stack() -> bool {
+    const SS_DISABLE: c_int = 2;
+    let mut stack = SignalStack { start: std::ptr::null_mut(), flags: SS_DISABLE, size: 0 };
+    // SAFETY: nothing is changed, and `stack` is writable and laid out as the system has it.
+    let result = unsafe { sigaltstack(std::ptr::null(), &mut stack) };
+    result == 0 && stack.flags & SS_DISABLE == 0
 }
 
 /// Releases the pages of the calling thread's stack below all frames in use; they read as zeros
@@ -97,6 +144,12 @@ mod tests {
     fn resident() -> usize {
         let text = std::fs::read_to_string("/proc/self/statm").unwrap();
         text.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn threads_have_no_signal_stack() {
+        assert!(!has_signal_stack());
+        std::thread::spawn(|| assert!(!has_signal_stack())).join().unwrap();
     }
 
     #[test]

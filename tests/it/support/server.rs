@@ -327,6 +327,12 @@ impl Server {
         fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap().count()
     }
 
+    /// Returns the number of memory mappings of the process.
+    #[cfg(target_os = "linux")]
+    pub fn mappings(&self) -> usize {
+        fs::read_to_string(format!("/proc/{}/maps", self.child.id())).unwrap().lines().count()
+    }
+
     #[cfg(target_os = "linux")]
     fn status(&self, field: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -51,6 +51,20 @@ fn clients_that_disconnect_abruptly_leave_no_resources() {
     eventually("the release of threads and descriptors", || server.footprint() == before);
 }
 
+/// The system limits the number of mappings, and a signal stack for each thread would take two more.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_session_takes_two_memory_mappings() {
+    /// Heaps of the C library, each of two mappings, which many sessions share.
+    const HEAPS: usize = 16;
+    let server = Server::start();
+    let _witness = server.visitor();
+    let before = server.mappings();
+    let sessions: Vec<_> = (0..CLIENTS).map(|_| server.visitor()).collect();
+    let added = server.mappings() - before;
+    assert!(added <= 2 * (sessions.len() + HEAPS), "{added} mappings");
+}
+
 #[test]
 fn an_idle_session_delays_no_other_session() {
     let server = Server::start();
