@@ -256,6 +256,7 @@ impl Server {
     pub fn wait_for_sessions(&self, grace: Duration) {
         const FINAL_REPLIES: Duration = Duration::from_secs(5);
         self.login_attempts.close();
+        self.password_checks.close();
         let end = net::deadline(grace);
         loop {
             self.log_draining(end);

@@ -36,6 +36,8 @@ struct State {
     free: usize,
     arrived: u64,
     waiting: BTreeMap<QueueKey, Arc<Condvar>>,
+    /// True once the server ends; no thread waits any more.
+    closed: bool,
 }
 
 impl Default for HashQueue {
@@ -46,10 +48,12 @@ impl Default for HashQueue {
 
 impl HashQueue {
     fn new(free: usize) -> HashQueue {
-        HashQueue { state: Mutex::new(State { free, arrived: 0, waiting: BTreeMap::new() }) }
+        let (arrived, waiting, closed) = (0, BTreeMap::new(), false);
+        HashQueue { state: Mutex::new(State { free, arrived, waiting, closed }) }
     }
 
-    /// Runs `hash` when its turn has come. Returns `None` if the turn does not come by `until`.
+    /// Runs `hash` when its turn has come. Returns `None` if the turn does not come by `until` or before
+    /// the end of the server.
     pub fn run<T>(
         &self,
         reputation: Reputation,
@@ -58,6 +62,13 @@ impl HashQueue {
     ) -> Option<T> {
         let _slot = self.slot(reputation, until)?;
         Some(hash())
+    }
+
+    /// Ends all waits, because the server ends. Running hashes are completed.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        state.waiting.values().for_each(|turn| turn.notify_one());
     }
 
     fn slot(&self, reputation: Reputation, until: Option<Instant>) -> Option<HashSlot<'_>> {
@@ -70,7 +81,7 @@ impl HashQueue {
         while state.free == 0 || state.waiting.first_key_value().is_some_and(|(p, _)| *p != key) {
             let left =
                 until.map_or(FOR_EVER, |until| until.saturating_duration_since(Instant::now()));
-            if left.is_zero() {
+            if left.is_zero() || state.closed {
                 state.waiting.remove(&key);
                 state.wake_next();
                 return None;
@@ -164,6 +175,22 @@ mod tests {
             drop(first);
         });
         assert_eq!(*order.lock().unwrap(), [3, 4, 2, 1, 5]);
+    }
+
+    #[test]
+    fn the_end_of_the_server_ends_all_waits_and_begins_none() {
+        let queue = HashQueue::new(1);
+        let first = queue.slot(Reputation::Known, None).unwrap();
+        thread::scope(|scope| {
+            let wait = |nth| queue.run(Reputation::WrongPasswords(nth), None, || nth);
+            let waits: Vec<_> = (0..3).map(|nth| scope.spawn(move || wait(nth))).collect();
+            until_waiting(&queue, waits.len());
+            queue.close();
+            assert!(waits.into_iter().all(|wait| wait.join().unwrap().is_none()));
+            assert_eq!(wait(3), None);
+        });
+        drop(first);
+        assert_eq!(queue.run(Reputation::Known, None, || 7), Some(7));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct PasswordChecks {
 impl PasswordChecks {
     /// Returns the account of this name if the password is correct, and `Some(None)` if it is
     /// wrong. Returns `None` if the password has to be hashed and its turn does not come by
-    /// `until`.
+    /// `until` or before the end of the server.
     pub fn check<'a>(
         &self,
         accounts: &'a Accounts,
@@ -43,6 +43,11 @@ impl PasswordChecks {
             self.cache.remember(name, password, &account.hash);
         }
         Some(account)
+    }
+
+    /// Ends all waits for a hash, because the server ends.
+    pub fn close(&self) {
+        self.queue.close();
     }
 
     /// Returns the number of passwords that were found in the cache.
