@@ -1,12 +1,12 @@
 //! The output of the program besides its log.
 //!
 //! Standard output and standard error may be closed, full, or a pipe that is not read. That never causes a panic here,
-//! and only output that the user asked for may take longer than a second.
+//! and only a write of output that the user asked for may take longer than a second.
 
 use crate::args::{Program, Usage};
 use crate::server::config::PROGRAM;
 use crate::server::log::sink::Sink;
-use crate::server::log::writer::{LogWriter, Observer, TIMEOUT};
+use crate::server::log::writer::{LogWriter, Observer};
 use crate::sys::{self, BlockingWriter};
 use crate::text::Reason;
 use std::error::Error;
@@ -14,7 +14,10 @@ use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The longest wait for the thread that writes to begin, which takes long only on a busy machine.
+const SLOW_START: Duration = Duration::from_secs(10);
 
 /// Writes output that the user asked for to standard output, and waits for its reader. A closed pipe is not an error.
 ///
@@ -80,7 +83,7 @@ pub fn wrong_usage(program: &Program, wrong: &[Usage]) -> ExitCode {
     ExitCode::from(2)
 }
 
-/// Writes from another thread, and stops waiting for it after a second.
+/// Writes from another thread, and stops waiting for a write after a second.
 fn write_in_time(open: fn() -> Sink, text: &str) {
     if text.is_empty() {
         return;
@@ -88,7 +91,7 @@ fn write_in_time(open: fn() -> Sink, text: &str) {
     match LogWriter::start(move || Ok(open()), Arc::new(IgnoreErrors)) {
         Ok(writer) => {
             writer.push(text.as_bytes());
-            writer.finish(Instant::now() + TIMEOUT);
+            writer.finish(Instant::now() + SLOW_START);
         }
         // No memory for a thread; the text may be the error message about that.
         Err(_) => drop(open().write_lines(text.as_bytes())),

@@ -87,20 +87,27 @@ impl LogWriter {
     ) -> io::Result<LogWriter> {
         let queue = Arc::new(LineQueue::new(observer));
         let (sender, opened) = sync_channel(1);
+        let (begin, begun) = sync_channel(1);
         let own = Arc::clone(&queue);
         let thread = thread::Builder::new().name("log".into()).stack_size(STACK);
-        let thread = thread.spawn(move || match open() {
-            Ok(sink) => {
-                let _ = sender.send(Ok(()));
-                Thread { queue: &own, sink, lost: 0 }.run();
-            }
-            Err(error) => {
-                // If the caller no longer waits for the result, the observer is notified.
-                if let Err(SendError(Err(error))) = sender.send(Err(error)) {
-                    own.count_lost(0, &error);
+        let thread = thread.spawn(move || {
+            own.lock().busy = Some(Instant::now());
+            let _ = begin.send(());
+            match open() {
+                Ok(sink) => {
+                    let _ = sender.send(Ok(()));
+                    Thread { queue: &own, sink, lost: 0 }.run();
+                }
+                Err(error) => {
+                    // If the caller no longer waits for the result, the observer is notified.
+                    if let Err(SendError(Err(error))) = sender.send(Err(error)) {
+                        own.count_lost(0, &error);
+                    }
                 }
             }
         })?;
+        // A busy machine may start the thread late, which says nothing about the sink.
+        let _ = begun.recv();
         match opened.recv_timeout(TIMEOUT) {
             Ok(result) => result?,
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
