@@ -53,7 +53,7 @@ impl Sink {
         Sink::to(Box::new(Flushed(sys::BlockingWriter(io::stdout()))))
     }
 
-    fn to(to: Box<dyn Write + Send>) -> Sink {
+    pub(super) fn to(to: Box<dyn Write + Send>) -> Sink {
         Sink { to, torn: false }
     }
 

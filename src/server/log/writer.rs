@@ -144,7 +144,8 @@ impl LogWriter {
             if left.is_zero() {
                 return false;
             }
-            let waited = self.queue.emptied.wait_timeout(state, left);
+            // Looks again after a second, because the write may have begun during the wait.
+            let waited = self.queue.emptied.wait_timeout(state, left.min(TIMEOUT));
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
@@ -270,5 +271,52 @@ impl Thread<'_> {
         if let Some(line) = self.queue.observer.on_recovery(lost) {
             self.write(line.as_bytes());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::sync::Barrier;
+
+    /// A sink whose writes wait at the barrier.
+    struct Gate(Arc<Barrier>);
+
+    impl Write for Gate {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.wait();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Ignores lost lines.
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn count_lost(&self, _: u64) {}
+
+        fn on_failure(&self, _: &dyn Display) {}
+
+        fn on_recovery(&self, _: u64) -> Option<String> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_write_that_begins_during_a_flush_ends_it_after_a_second() {
+        let gate = Arc::new(Barrier::new(2));
+        let (stuck, deadline) = (Gate(Arc::clone(&gate)), Instant::now() + 60 * TIMEOUT);
+        let open = || Ok(Sink::to(Box::new(stuck)));
+        let writer = LogWriter::start(open, Arc::new(Nobody)).unwrap();
+        writer.push(b"line\n");
+        assert!(!writer.flush(deadline));
+        assert!(Instant::now() < deadline);
+        // Lets the thread end.
+        gate.wait();
     }
 }
