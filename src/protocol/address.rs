@@ -107,7 +107,8 @@ pub fn parse_extended_passive(text: &[u8], peer: IpAddr) -> Option<u16> {
 
 /// Writes the text of a 229 reply for `port`.
 pub fn write_extended_passive(port: u16, out: &mut Vec<u8>) {
-    let _ = write!(out, "Entering Extended Passive Mode (|||{port}|).");
+    let parts = ["Entering Extended Passive Mode (|||", &port.to_string(), "|)."];
+    out.extend_from_slice(parts.concat().as_bytes());
 }
 
 fn from_six([a, b, c, d, high, low]: [u8; 6]) -> Option<SocketAddrV4> {

@@ -30,7 +30,10 @@ impl FtpPath {
     /// Fails if the result would be longer than [`MAX_PATH`].
     pub fn join(&self, name: &Name) -> Result<FtpPath, PathTooLong> {
         let name = name.as_bytes();
-        let mut path = if name.starts_with(b"/") { FtpPath::root() } else { self.clone() };
+        let start = if name.starts_with(b"/") { b"/" } else { self.as_bytes() };
+        let mut path = Vec::with_capacity((start.len() + 1 + name.len()).min(MAX_PATH));
+        path.extend_from_slice(start);
+        let mut path = FtpPath(path);
         for part in name.split(|&b| b == b'/') {
             match part {
                 b"" | b"." => {}

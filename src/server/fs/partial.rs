@@ -13,7 +13,7 @@ use std::io;
 use std::time::{Duration, SystemTime};
 
 /// The first bytes of every partial's name.
-const PREFIX: &[u8] = b".ftp-partial-";
+const PREFIX: &str = ".ftp-partial-";
 
 /// The age after which an abandoned partial is removed.
 const AGE: Duration = Duration::from_secs(24 * 60 * 60);
@@ -32,14 +32,13 @@ pub(crate) enum Locked {
 ///
 /// Case is ignored, because some file systems ignore it.
 pub fn is_partial(name: &[u8]) -> bool {
-    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX.as_bytes()))
 }
 
 /// Returns the name of the partial of the file `name`.
 pub fn name_for(name: &OsStr) -> OsString {
     let digest = Sha256::of(&sys::name_bytes(name));
-    let prefix = String::from_utf8_lossy(PREFIX);
-    format!("{prefix}{}", hex(&digest[..16])).into()
+    [PREFIX, &hex(&digest[..16])].concat().into()
 }
 
 /// Returns the metadata of a partial, if it exists.
