@@ -72,23 +72,48 @@ fn a_changed_password_invalidates_the_login_cache() {
     assert_eq!(checks(&watched), (5, 2));
 }
 
-#[test]
-fn a_correct_login_does_not_wait_for_a_flood_of_wrong_ones() {
-    const CROWD: u8 = 100;
-    // Every check costs as much as the most expensive account, here 10 to 20 ms: enough for the
-    // crowd to be still waiting when its last client has connected, and little enough for two
-    // checks on a busy machine.
+/// Creates accounts of which every check costs as much as the most expensive one, 10 to 20 ms: enough
+/// for a crowd to be still waiting when its last client has connected, and little enough for two checks
+/// on a busy machine.
+fn costly_accounts() -> AccountsFile {
     const ROUNDS: u32 = if cfg!(debug_assertions) { 4_000 } else { 100_000 };
     let costly = SECRET.replace("$1$", &format!("${ROUNDS}$"));
-    let accounts = AccountsFile::with_text(&format!("anna:{SECRET}::\nben:{costly}::\n"));
-    let watched = watched(&accounts);
-    let mut crowd: Vec<Peer> = (1..=CROWD).map(|number| from(&watched, number)).collect();
+    AccountsFile::with_text(&format!("anna:{SECRET}::\nben:{costly}::\n"))
+}
+
+/// Sends a wrong password from each of this many addresses.
+fn crowd(watched: &Watched, clients: u8) -> Vec<Peer> {
+    let mut crowd: Vec<Peer> = (1..=clients).map(|number| from(watched, number)).collect();
     for peer in &mut crowd {
         peer.raw("USER ben\r\nPASS wrong\r\n");
     }
+    crowd
+}
+
+#[test]
+fn a_correct_login_does_not_wait_for_a_flood_of_wrong_ones() {
+    const CROWD: u8 = 100;
+    let accounts = costly_accounts();
+    let watched = watched(&accounts);
+    let _crowd = crowd(&watched, CROWD);
     let (before, _) = checks(&watched);
     assert_eq!(attempt(&watched, CROWD + 1, "anna", "secret"), 230);
     let (after, _) = checks(&watched);
     let left = u32::from(CROWD) - before;
     assert!(after - before < left / 2, "{} of {left} were hashed before it", after - before);
+}
+
+#[test]
+fn a_shutdown_ends_the_wait_for_a_hash() {
+    let accounts = costly_accounts();
+    let watched = watched(&accounts);
+    let crowd = crowd(&watched, 100);
+    eventually("the first hash", || checks(&watched).0 > 0);
+    watched.server.terminate();
+    let answers = crowd.into_iter().map(|mut peer| {
+        let first = peer.hear();
+        if first.code == 331 { peer.hear() } else { first }
+    });
+    let ended = answers.filter(|answer| answer.text().contains("Too many logins at the same time"));
+    assert!(ended.count() > 0, "all passwords were hashed");
 }
