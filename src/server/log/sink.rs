@@ -109,11 +109,11 @@ fn check_appendable(file: &Path) -> io::Result<()> {
         };
         // Opening a link to a missing file creates that file.
         let Ok(target) = fs::read_link(&file) else {
-            return sys::check_may_write(if dir.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                dir
-            });
+            let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+            return match fs::metadata(dir)?.is_dir() {
+                true => sys::check_may_write(dir),
+                false => Err(ErrorKind::NotADirectory.into()),
+            };
         };
         file = Cow::Owned(dir.join(target));
     }
