@@ -8,10 +8,9 @@ use crate::text::{base64, parse_base64};
 use std::{fmt, io};
 
 /// Returns the rounds of a new hash: 600,000 as recommended by OWASP if the processor has SHA-256
-/// instructions (55 to 80 ms), otherwise 80,000, because 600,000 would take 300 ms. An unoptimized
-/// build would take seconds, and uses 80,000 too.
+/// instructions (55 to 80 ms), otherwise 80,000, because 600,000 would take 300 ms.
 pub fn default_rounds() -> u32 {
-    if sys::has_sha256() && !cfg!(debug_assertions) { 600_000 } else { 80_000 }
+    if sys::has_sha256() { 600_000 } else { 80_000 }
 }
 
 /// The largest number of rounds accepted in a file; a check with more would take minutes.
