@@ -18,4 +18,7 @@ pub use server::Server;
 #[cfg(target_os = "linux")]
 pub use terminal::UnreadTerminal;
 pub(crate) use wait::together;
-pub use wait::{PATIENCE, at_once, connect_when_admitted, eventually, noise, run_together, signal};
+pub use wait::{
+    HASHING_PATIENCE, PATIENCE, at_once, connect_when_admitted, eventually, noise, run_together,
+    signal,
+};

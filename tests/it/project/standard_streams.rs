@@ -2,7 +2,7 @@
 //! panic, their exit status is right, and the server works.
 
 use crate::support::wire::Peer;
-use crate::support::{Client, PATIENCE, Server, UnreadTerminal, eventually, signal};
+use crate::support::{Client, HASHING_PATIENCE, Server, UnreadTerminal, eventually, signal};
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -83,7 +83,7 @@ impl Faulty {
     /// Waits for the program to end, and returns its status and the text on the other stream.
     fn end(mut self) -> (ExitStatus, String) {
         let sound = [self.child.stdout.take().map(collect), self.child.stderr.take().map(collect)];
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + HASHING_PATIENCE;
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;

@@ -2,7 +2,7 @@
 //! encodings are rejected by name.
 
 use crate::support::accounts::lines;
-use crate::support::{Client, PATIENCE, Server};
+use crate::support::{Client, HASHING_PATIENCE, Server};
 use std::fs;
 use tempfile::TempDir;
 
@@ -48,7 +48,7 @@ fn accounts() -> String {
 /// Runs the server's program to its end, and returns its exit status and output.
 fn run_server(words: &[&str], stdin: &[u8]) -> (Option<i32>, String) {
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
-    let output = command.args(words).write_stdin(stdin).timeout(PATIENCE).output().unwrap();
+    let output = command.args(words).write_stdin(stdin).timeout(HASHING_PATIENCE).output().unwrap();
     (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
 }
 

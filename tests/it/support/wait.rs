@@ -26,6 +26,10 @@ pub fn connect_when_admitted(address: SocketAddr) -> Peer {
     place.unwrap()
 }
 
+/// The longest wait for a program that may hash a new password: 600,000 rounds take three to five seconds
+/// of processor time in a debug build.
+pub const HASHING_PATIENCE: Duration = Duration::from_secs(100);
+
 /// The pause between two checks of a condition, which leaves the processors to the programs.
 const PAUSE: Duration = Duration::from_millis(1);
 

@@ -18,8 +18,7 @@ struct Run {
 
 fn run(words: &[&str], stdin: &str) -> Run {
     let mut command = assert_cmd::Command::new(env!("CARGO_BIN_EXE_ftp_server"));
-    // A new password is hashed 600,000 times, which takes seconds of processor time in a debug build.
-    command.args(words).write_stdin(stdin).timeout(5 * crate::support::PATIENCE);
+    command.args(words).write_stdin(stdin).timeout(crate::support::HASHING_PATIENCE);
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     let (stdout, stderr) = (text(output.stdout), text(output.stderr));
