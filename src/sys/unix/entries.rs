@@ -5,7 +5,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
-/// The names in a directory ([`Dir::entries`](super::Dir::entries)). It uses one descriptor and one buffer, whatever the size of the directory.
+/// The names in a directory ([`Dir::entries`](super::Dir::entries)). It uses one descriptor and one
+/// buffer, whatever the size of the directory.
 #[derive(Debug)]
 pub struct Entries {
     stream: system::Stream,
@@ -97,11 +98,15 @@ mod system {
                 fn syscall(number: c_long, ...) -> c_long;
             }
             let (dir, size) = (self.dir.as_raw_fd(), self.buffer.len());
-            let filled = retry(|| {
+            let filled = match retry(|| {
                 // SAFETY: the buffer is writable for the size that is given.
                 let count = unsafe { syscall(SYS_GETDENTS64, dir, self.buffer.as_mut_ptr(), size) };
                 count as c_int // at most the size of the buffer, or -1
-            })?;
+            }) {
+                // The directory was removed after it had been opened; POSIX has it end here.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+                other => other?,
+            };
             Ok(usize::try_from(filled).unwrap_or(0).min(size))
         }
     }
@@ -117,6 +122,18 @@ mod system {
     #[cfg(test)]
     mod tests {
         use super::*;
+
+        #[test]
+        fn a_removed_directory_has_no_names() {
+            let dir = tempfile::tempdir().unwrap();
+            let open = super::super::super::Dir::open_path(dir.path()).unwrap();
+            let mut before = open.entries().unwrap();
+            std::fs::create_dir(dir.path().join("inner")).unwrap();
+            let mut inner = open.open_dir("inner".as_ref()).unwrap().entries().unwrap();
+            std::fs::remove_dir(dir.path().join("inner")).unwrap();
+            assert!(inner.next().is_none());
+            assert!(before.next().is_none());
+        }
 
         #[test]
         fn incomplete_entries_are_no_entries() {
