@@ -30,7 +30,6 @@ pub struct Stream {
     waiting: bool,
     shutdown: Option<Shutdown>,
     releases_stack: bool,
-    may_be_half_closed: bool,
 }
 
 impl Stream {
@@ -44,14 +43,7 @@ impl Stream {
             prepare(&tcp)?;
         }
         let transport = Data::Plain(tcp);
-        Ok(Stream {
-            transport,
-            deadline: None,
-            waiting: true,
-            shutdown,
-            releases_stack: false,
-            may_be_half_closed: true,
-        })
+        Ok(Stream { transport, deadline: None, waiting: true, shutdown, releases_stack: false })
     }
 
     /// Sets the time from which reads fail with `TimedOut`; `None` means never.
@@ -68,11 +60,6 @@ impl Stream {
     /// thread.
     pub fn release_stack_when_idle(&mut self) {
         self.releases_stack = true;
-    }
-
-    /// Returns false if the peer had not closed its half when the last read that waited returned.
-    pub fn may_be_half_closed(&self) -> bool {
-        self.may_be_half_closed
     }
 
     /// Returns the socket.
@@ -172,7 +159,6 @@ impl Read for Stream {
             if items[1].ready() {
                 return Err(io::Error::other(Draining));
             }
-            self.may_be_half_closed = !is_plain || items[0].may_be_half_closed();
             if !is_plain {
                 continue;
             }

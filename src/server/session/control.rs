@@ -189,12 +189,9 @@ impl<'a> ControlConnection<'a> {
         ControlWatch::for_abort(&mut self.control, self.shutdown)
     }
 
-    /// Checks whether the client has closed its half before a transfer begins. A client that waits for
-    /// each reply had not done so when its command was read.
+    /// Checks whether the client has closed its half before a transfer begins.
     pub(super) fn check_half_closed(&mut self) {
-        let is_script = self.pipelined || self.has_line();
-        let check = is_script || self.control.stream().may_be_half_closed();
-        self.half_closed = check && matches!(read_ahead::read_all(&mut self.control), Some(Ok(())));
+        self.half_closed = matches!(read_ahead::read_all(&mut self.control), Some(Ok(())));
     }
 
     /// Records whether the client had closed its half, as the transfer's watch has found out.

@@ -149,7 +149,6 @@ mod system {
     pub(in crate::sys) const TCP_KEEPINTVL: c_int = 5;
     pub(in crate::sys) const TCP_KEEPCNT: c_int = 6;
     pub(in crate::sys) const EINPROGRESS: i32 = 115;
-    pub(in crate::sys) const POLLRDHUP: c_short = 0x2000;
     pub(in crate::sys) const ELOOP: i32 = 40;
     pub(in crate::sys) const ERANGE: i32 = 34;
     pub(in crate::sys) const ENOSYS: i32 = 38;
@@ -267,8 +266,6 @@ mod system {
     pub(in crate::sys) const O_RDONLY: c_int = 0;
     pub(in crate::sys) const O_WRONLY: c_int = 0x1;
     pub(in crate::sys) const O_RDWR: c_int = 0x2;
-    /// No such event.
-    pub(in crate::sys) const POLLRDHUP: c_short = 0;
     pub(in crate::sys) const O_NONBLOCK: c_int = 0x4;
     pub(in crate::sys) const O_APPEND: c_int = 0x8;
     pub(in crate::sys) const O_NOFOLLOW: c_int = 0x100;

@@ -64,7 +64,7 @@ fn threads_within(mappings: usize, each: usize) -> usize {
     (mappings.saturating_sub(OTHERS) / each).max(1)
 }
 
-/// Limits the number of heaps of the C library to two a processor, a quarter of its own limit: no
+/// Limits the number of heaps of the C library to two per processor, a quarter of its own limit: no
 /// more threads run at the same time, and each heap keeps some freed memory. If the address space
 /// is limited (`ulimit -v`), all threads share one heap, because each further one permanently
 /// reserves 64 MiB. Must be called before the first thread starts; later calls do nothing.

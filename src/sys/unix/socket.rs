@@ -1,8 +1,8 @@
 //! Sockets: waiting for several at once, and options that std does not offer.
 
 use super::abi::{
-    EINPROGRESS, NEW_SOCKET, POLLIN, POLLOUT, POLLRDHUP, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET,
-    TIOCOUTQ, nfds_t, pollfd,
+    EINPROGRESS, NEW_SOCKET, POLLIN, POLLOUT, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, TIOCOUTQ,
+    nfds_t, pollfd,
 };
 use super::check;
 #[cfg(target_os = "linux")]
@@ -57,7 +57,7 @@ impl<'a> PollItem<'a> {
     /// Creates an item that waits for `interest` on `handle`.
     pub fn new(handle: Handle<'a>, interest: Interest) -> PollItem<'a> {
         let events = match interest {
-            Interest::Read => POLLIN | POLLRDHUP,
+            Interest::Read => POLLIN,
             Interest::Write => POLLOUT,
             // POSIX: POLLERR and POLLHUP are always reported.
             Interest::Loss if cfg!(target_os = "linux") => 0,
@@ -77,12 +77,6 @@ impl<'a> PollItem<'a> {
     /// wait.
     pub fn ready(&self) -> bool {
         self.raw.revents != 0
-    }
-
-    /// Returns false if the peer of a socket, polled for reading, had not closed its half when the
-    /// item became ready, and true if it had or if the system does not report that.
-    pub fn may_be_half_closed(&self) -> bool {
-        POLLRDHUP == 0 || self.raw.revents & !POLLIN != 0
     }
 }
 

@@ -1,4 +1,5 @@
-//! The stacks of threads: releases pages that are no longer used, and saves signal stacks.
+//! The stacks of threads: releases pages that are no longer used, and keeps threads without signal
+//! stacks.
 
 use super::abi::{SIG_DFL, SIGBUS, SIGSEGV, SYS_GETTID};
 use std::ffi::{c_int, c_long, c_void};

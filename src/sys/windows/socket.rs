@@ -107,11 +107,6 @@ impl<'a> PollItem<'a> {
     pub fn ready(&self) -> bool {
         self.ready
     }
-
-    /// Returns true: the system does not report whether the peer has closed its half.
-    pub fn may_be_half_closed(&self) -> bool {
-        true
-    }
 }
 
 /// Waits until an item is ready or the time is over, and returns the number of ready items. `None`
