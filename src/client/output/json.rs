@@ -69,7 +69,7 @@ pub(in crate::client) enum Change<'a> {
     MakeLink {
         target: &'a [u8],
     },
-    /// Another kind of file takes the place.
+    /// Refused, because another kind of file is in the way.
     Replace,
 }
 

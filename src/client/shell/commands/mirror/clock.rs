@@ -72,7 +72,9 @@ pub(in crate::client::shell::commands) fn settle_printed(
         let listed = seconds(time.modified.filter(|modified| *modified >= UNIX_EPOCH)?);
         Some(ListedFile { path: time.path.clone(), listed, compared: None })
     };
-    let files = times.iter().filter(|time| time.is_file);
+    // A name that cannot be sent, because it contains a line end, is still printed.
+    let can_ask = |time: &&PrintedTime<'_>| parse_name(&joined(root, &time.path)).is_ok();
+    let files = times.iter().filter(|time| time.is_file).filter(can_ask);
     let mut files: Vec<ListedFile> = files.filter_map(listed).collect();
     files.sort_by_key(|file| file.listed);
     let (told, months) = ask_for_times(connection, root, &files, &Rules::default(), armed)?;
