@@ -2,7 +2,7 @@
 //! over a new connection, and the file is correct.
 
 use crate::our_client::commands::at_every_server;
-use crate::support::content::{LARGE, assert_holds, assert_same, noise};
+use crate::support::content::{LARGE, assert_holds, noise};
 use crate::support::cutting_proxy::{Between, Cut};
 use crate::support::fixture::{names_in, run};
 use crate::support::servers::{Peer, Software};
@@ -105,7 +105,12 @@ fn an_interrupted_mirror_transfers_the_rest(peer: &Peer) {
     assert!(!ended.success());
     between.assert_has_cut();
     let again = |words: &str| run(&mut peer.client_at(between.address(), &["-q"], words));
-    assert_same("the rest", &again("MIRROR --dry-run tree").stdout, b"get 3\n");
+    let rest = again("MIRROR --dry-run tree").stdout;
+    let rest: Vec<&[u8]> =
+        rest.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).collect();
+    assert!(rest.contains(&&b"get 3"[..]), "{rest:?}");
+    // All connections are cut, so each of the others can lose the file that is on its way.
+    assert!(rest.len() < MIRRORED / 2, "{rest:?}");
     again("MIRROR tree");
     // Without MLSD the client does not know the exact time, so it cannot tell that the file is unchanged.
     if peer.software != Software::Vsftpd {
