@@ -39,10 +39,13 @@ impl Dir {
     /// # Errors
     /// Fails if the name does not exist, or with another system error.
     pub(crate) fn stat_new(&self, name: &OsStr) -> io::Result<Stat> {
+        if !self.keeps_names_in_memory() {
+            return self.stat(name);
+        }
         match self.stat_in_cache(name) {
             Cached::Found(stat) => Ok(stat),
-            Cached::Missing if self.keeps_names_in_memory() => Err(io::ErrorKind::NotFound.into()),
-            Cached::Missing | Cached::Unknown => self.stat(name),
+            Cached::Missing => Err(io::ErrorKind::NotFound.into()),
+            Cached::Unknown => self.stat(name),
         }
     }
 
