@@ -54,7 +54,7 @@ unsafe extern "C" {
 #[derive(Debug)]
 pub struct Dir {
     fd: OwnedFd,
-    /// Whether all names of the file system are always in the cache, once that is known.
+    /// True if all names of the file system are always in the cache; empty until that is known.
     #[cfg(target_os = "linux")]
     pub(super) names_in_memory: OnceLock<bool>,
 }
